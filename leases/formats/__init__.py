@@ -1,0 +1,1 @@
+"""Files of other houses: bytes to frozen records and back, without Django."""

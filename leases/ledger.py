@@ -1,0 +1,205 @@
+"""The ledger (*journal*): append-only double entry that proves itself.
+
+A posting is a pair, debit and credit on one row, so it balances by construction. Each account
+belongs to a book: the association's, or one mandant's; the database refuses a pair across books.
+An entry groups the postings of one act; once sealed it takes no more. Nothing here is updated or
+deleted (leases/sql/ledger.*.sql); a correction is a reversal. Ids only: no name, no IBAN.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection, models, transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from core import dialect
+from core.money import EuroField
+from portfolio.owners import Owner
+
+
+class Book(models.Model):
+    """A separate set of accounts: the association's (owner null), or one mandant's (*fonds mandants*)."""
+
+    owner = models.OneToOneField(Owner, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("book"), _("books")
+
+    def __str__(self):
+        return str(self.owner) if self.owner_id else str(_("The association"))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKind:
+    """A kind of account: its number in the chart of accounts, and what each account is for.
+
+    per: what one account stands for in its book: "lease", "owner", "bank" or "" (one a book).
+    """
+
+    code: int
+    number: str
+    label: str
+    per: str
+
+
+TENANT, BENEFIT, BANK, SUSPENSE, HELD_FOR, FUNDS, ADVANCE, OPENING, EXPENSE = range(1, 10)
+RENT, CHARGES, SERVICES, OTHER, INDEMNITY = range(21, 26)
+
+ACCOUNT_KINDS = {
+    kind.code: kind
+    for kind in (
+        AccountKind(TENANT, "411", _("Tenant"), "lease"),
+        AccountKind(BENEFIT, "4431", _("Housing benefit expected"), "lease"),
+        AccountKind(BANK, "512", _("Bank"), "bank"),
+        AccountKind(SUSPENSE, "471", _("Suspense"), ""),
+        AccountKind(HELD_FOR, "467", _("Held for an owner"), "owner"),
+        AccountKind(FUNDS, "5121", _("Funds held by the manager"), ""),
+        AccountKind(ADVANCE, "4671", _("Advanced by the manager"), ""),
+        AccountKind(OPENING, "890", _("Opening balances"), ""),
+        AccountKind(EXPENSE, "627", _("Bank charges"), ""),
+        AccountKind(RENT, "7061", _("Rent"), ""),
+        AccountKind(CHARGES, "7062", _("Service charges"), ""),
+        AccountKind(SERVICES, "7063", _("Optional services"), ""),
+        AccountKind(OTHER, "7064", _("Other items"), ""),
+        AccountKind(INDEMNITY, "7065", _("Occupation indemnity"), ""),
+    )
+}
+
+
+class Account(models.Model):
+    """One account of a book (*compte*): kind says what it is, lease/owner/bank whose."""
+
+    book = models.ForeignKey(Book, models.PROTECT, related_name="accounts", db_index=False)
+    kind = models.PositiveSmallIntegerField(choices={k: v.label for k, v in ACCOUNT_KINDS.items()})
+    lease = models.ForeignKey("leases.Lease", models.PROTECT, null=True, blank=True, related_name="accounts")
+    owner = models.ForeignKey(Owner, models.PROTECT, null=True, blank=True, related_name="+")
+    bank = models.ForeignKey("leases.BankAccount", models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("account"), _("accounts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lease", "kind", "book"],
+                name="account_once_a_lease",
+                condition=Q(lease__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["book", "kind"],
+                name="account_once_a_book",
+                condition=Q(lease__isnull=True, owner__isnull=True, bank__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["book", "kind", "owner"],
+                name="account_once_an_owner",
+                condition=Q(owner__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["bank", "kind"], name="account_once_a_bank_account", condition=Q(bank__isnull=False)
+            ),
+        ]
+
+    def __str__(self):
+        return f"{ACCOUNT_KINDS[self.kind].number}-{self.lease_id or self.owner_id or self.bank_id or ''}"
+
+
+class Source(models.IntegerChoices):
+    """What a posting was made from; (source, source_id, leg) is unique for ever."""
+
+    CALL = 1, _("Rent call")
+    ALLOCATION = 2, _("Bank movement")
+    OPENING = 3, _("Opening balance")
+
+
+class Entry(models.Model):
+    """The postings of one act (*pièce*): a part of a rent run, a statement, a settlement.
+
+    recorded_at: when the program wrote it. lines, total (cents) and digest (POSTING_DIGEST) are set
+    once, when it is sealed; after that the database takes no posting under it.
+    """
+
+    label = models.CharField(max_length=60)
+    recorded_at = models.DateTimeField()
+    lines = models.PositiveIntegerField(null=True)
+    total = EuroField(null=True)
+    digest = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("entry"), _("entries")
+
+    def __str__(self):
+        return f"{self.pk} {self.label}"
+
+
+class Posting(models.Model):
+    """One amount moved between two accounts (*écriture*): never changed, never deleted.
+
+    on: accounting date. due: when a debt falls due (a call), or the accounting date.
+    leg: a payment into another book has two, one in each book.
+    """
+
+    # No foreign keys in the database: its own trigger checks both accounts and the entry for a
+    # whole statement at once, and accounts and entries are never deleted.
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="postings", db_constraint=False)
+    debit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    credit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    amount = EuroField(_("amount"))
+    on = models.DateField(_("date"))
+    due = models.DateField(_("due"))
+    source = models.PositiveSmallIntegerField(choices=Source)
+    source_id = models.BigIntegerField()
+    leg = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("posting"), _("postings")
+        constraints = [
+            models.CheckConstraint(
+                name="posting_amount_above_zero",
+                condition=Q(amount__gt=0),
+                violation_error_message=_("Post an amount above zero; to undo, reverse the entry."),
+            ),
+            models.CheckConstraint(
+                name="posting_between_two_accounts",
+                condition=~Q(debit=F("credit")),
+                violation_error_message=_("Debit one account and credit another."),
+            ),
+            models.UniqueConstraint(
+                fields=["source_id", "source", "leg"],
+                name="posting_once_a_source",
+                violation_error_message=_("This was already posted."),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["debit"], name="posting_debit"),
+            models.Index(fields=["credit"], name="posting_credit"),
+        ]
+
+    def __str__(self):
+        return f"{self.debit_id} ← {self.credit_id}: {self.amount}"
+
+
+def association_book_id() -> int:
+    """The association's own book, made once."""
+    kept = Book.objects.filter(owner=None).values_list("pk", flat=True).first()
+    # Of two who make it at once, the second takes the first's.
+    return kept if kept is not None else Book.objects.get_or_create(owner=None)[0].pk
+
+
+# Each line weighs by its own number, so that lines of one entry cannot change places unseen, and
+# whole numbers small enough for a bigint: the same sum on both engines.
+DIGEST_DAY = date(2000, 1, 1)
+POSTING_DIGEST = """COALESCE(SUM((p.amount + 31 * p.debit_id + 37 * p.credit_id + 41 * p.source_id + 43 * p.source
+    + 47 * p.leg + 53 * DAYS(%(digest_day)s, p."on") + 59 * DAYS(%(digest_day)s, p.due))
+    %% 2147483647 * (p.id %% 997 + 1)), 0)"""
+"""What the postings `p` of an entry come to, in every column: kept at sealing, proved by check_ledger."""
+
+
+def seal(entry: Entry) -> None:
+    """Close an entry: how many postings it holds, their sum and digest; it takes no more after this."""
+    text = f"""UPDATE leases_entry SET (lines, total, digest) = (
+        SELECT COUNT(*), COALESCE(SUM(p.amount), 0), {POSTING_DIGEST}
+        FROM leases_posting p WHERE p.entry_id = %(entry)s) WHERE id = %(entry)s"""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Locked before it is counted: who is posting under it ends first.
+        Entry.objects.select_for_update().only("pk").get(pk=entry.pk)
+        dialect.execute(cursor, text, {"entry": entry.pk, "digest_day": DIGEST_DAY})

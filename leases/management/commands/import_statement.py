@@ -1,0 +1,39 @@
+"""Import bank statements, and put each movement to what it pays."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from core.errors import Refusal
+from leases.bank import import_statement
+from leases.matching import HOW
+
+
+class Command(BaseCommand):
+    help = "Import camt.053 or CFONB 120 statements (relevés); the same days again change nothing."
+
+    def add_arguments(self, parser):
+        parser.add_argument("files", nargs="+", metavar="FILE")
+
+    def handle(self, *, files, **options):
+        for name in files:
+            path = Path(name)
+            try:
+                done = import_statement(path.read_bytes(), path.name, by=None, now=timezone.now())
+            except OSError as error:
+                raise CommandError(f"{name}: {error.strerror}.") from error
+            except Refusal as refusal:
+                raise CommandError(f"{path.name}: {refusal}") from refusal
+            for part in done.parts:
+                self.stdout.write(f"{path.name}: {part.bank} {part.start} to {part.end}: {told(part)}")
+
+
+def told(part) -> str:
+    """What a statement brought, in a line."""
+    if part.statement is None:
+        return f"nothing new, {part.known} movements known."
+    rules = ", ".join(f"{count} {HOW[how].label}" for how, count in sorted((part.by_rule or {}).items()))
+    aside = f"; {part.known} known" if part.known else ""
+    aside += f"; {part.zero} of no amount" if part.zero else ""
+    return f"{part.movements} movements{f' ({rules})' if rules else ''}{aside}."

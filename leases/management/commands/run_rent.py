@@ -1,0 +1,53 @@
+"""Call the rent of a month: preview it, or commit it."""
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from core import jobs
+from core.errors import Refusal
+from core.periods import NotAMonth, Period
+from leases import rent
+from leases.models import RentRun
+from leases.terms import ITEMS
+
+
+class Command(BaseCommand):
+    help = "Call the rent of a month (quittancement). Run again, it calls only what was learnt late."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--month", required=True, help="YYYY-MM")
+        parser.add_argument("--preview", action="store_true", help="show what would be called; write nothing")
+
+    def handle(self, *args, **options):
+        try:
+            month = Period.parse_month(options["month"]).start
+        except NotAMonth as error:
+            raise CommandError(str(error)) from error
+        if options["preview"]:
+            return self.preview(rent.preview_run(month))
+        try:
+            done = jobs.start(
+                "rent_run",
+                by=None,
+                wait=True,
+                once=options["month"],
+                month=options["month"],
+                echo=self.stdout.write,
+            )
+        except Refusal as refusal:
+            raise CommandError(str(refusal)) from refusal
+        run = RentRun.objects.get(pk=done.result["run"])
+        self.stdout.write(
+            f"{options['month']}: {run.sealed_calls} calls, {run.sealed_total.amount} EUR, "
+            f"{run.exceptions.count()} anomalies ({timezone.localtime():%H:%M:%S})."
+        )
+
+    def preview(self, seen: rent.Preview):
+        self.stdout.write(
+            f"{seen.month:%Y-%m}: {seen.leases} leases, {seen.total.amount} EUR would be called."
+        )
+        for kind, item, count, amount in seen.lines:
+            self.stdout.write(f"  {kind:8} {str(ITEMS[item].label):24} {count:7} {amount.amount:>14} EUR")
+        for anomaly in seen.anomalies:
+            left_out = "left out" if anomaly.blocking else "called"
+            self.stdout.write(f"  lease {anomaly.lease_id}: {rent.EXCEPTIONS[anomaly.code]} ({left_out})")
