@@ -1,0 +1,5 @@
+"""Follow-up's models, subject by subject."""
+
+from followup.referents import Referent
+
+__all__ = ["Referent"]
