@@ -12,7 +12,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import CharField, Lookup, TextField
 
 _SQLITE = (
@@ -32,6 +32,20 @@ _POSTGRESQL = (
     (re.compile(r"\bWHOLE\("), "floor("),
     (re.compile(r"\bDAY\((%\(\w+\)s)\)"), r"\1::date"),
 )
+
+
+class FirstOfMonth(models.Func):
+    """Whether a date is the first of its month, for constraints (`month__day=1` calls Python for each row)."""
+
+    arity = 1
+    output_field = models.BooleanField()
+
+    def as_sqlite(self, compiler, connection, **extra):
+        # Without a comma: Django reads a table's columns back by splitting its text at commas.
+        return self.as_sql(compiler, connection, template="%(expressions)s GLOB '*-01'", **extra)
+
+    def as_postgresql(self, compiler, connection, **extra):
+        return self.as_sql(compiler, connection, template="EXTRACT(DAY FROM %(expressions)s) = 1", **extra)
 
 
 @lru_cache(maxsize=256)
@@ -97,3 +111,14 @@ def any_form(letter: str) -> str:
     """The set of GLOB that holds a sign in either case, with or without accents."""
     forms = letter + "".join(a for a, plain in zip(ACCENTED, PLAIN, strict=True) if plain == letter)
     return f"[{forms}{forms.upper()}]" if letter not in "]^" else {"]": "[]]", "^": "^"}[letter]
+
+
+def gather_statistics() -> None:
+    """Have the engine look at its tables after a large change: without that SQLite joins blindly.
+
+    PostgreSQL does it by itself in time; a rent run right after an import would come before.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA analysis_limit = 1000")
+        cursor.execute("ANALYZE")

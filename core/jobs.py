@@ -21,236 +21,61 @@ import os
 import secrets
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _t
-from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 from django_tasks import task
 
 from core import audit
-from core.access import allowed, can, require
 from core.errors import Refusal
+from core.job import (
+    LISTED,
+    STATES,
+    Job,
+    JobPart,
+    Part,
+    Unknown,
+    fault_rows,
+    job,
+    kind_of,
+    said_now,
+)
+
+__all__ = ["STATES", "Job", "JobPart", "Part", "Unknown", "job"]  # and the verbs below
 
 logger = logging.getLogger(__name__)
 
 BEAT = timedelta(seconds=15)
 """How often a job at work says that it lives."""
-STALE = timedelta(seconds=120)
-"""A job silent for longer is taken up by another worker."""
+PATIENCE = 2.0
+"""Seconds that a page waits for work done in its own process, so that a small file answers at once."""
 
 
 class Busy(Refusal):
     """Another worker has this job in hand."""
 
 
-class Unknown(Refusal):
-    """No such kind of work is registered."""
-
-
 class LostClaim(Exception):
     """This worker was thought dead and the job given to another: its last part is undone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One step of a job, done once: `key` names it for ever, `do` may return ids and counts."""
-
-    key: str
-    do: Callable[[], dict | None]
-    label: str = ""
+class Stopped(Exception):
+    """Somebody asked to stop while a part was at work: that part is undone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A registered kind of work."""
-
-    name: str
-    run: Callable[..., Iterable[Part]]
-    title: str
-
-
-_kinds: dict[str, Kind] = {}
-
-
-def job(name: str, *, title: str = "") -> Callable:
-    """Register the decorated function as the work of kind `name`."""
-
-    def register(run):
-        _kinds[name] = Kind(name, run, title or name)
-        return run
-
-    return register
-
-
-def kind_of(name: str) -> Kind:
-    if name not in _kinds:
-        # A worker loads models only; work may be declared beside a page.
-        import_module(settings.ROOT_URLCONF)
-    if name not in _kinds:
-        raise Unknown(name, _t("This kind of work is not known."), _t("Update the program."))
-    return _kinds[name]
-
-
-class Job(models.Model):
-    """One piece of long work (*traitement*); its state follows from its dates."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(_("kind"), max_length=40)
-    parameters = models.JSONField(_("parameters"), default=dict, encoder=DjangoJSONEncoder)
-    once = models.CharField(_("once"), max_length=80, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("started by"),
-    )
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-    started_at = models.DateTimeField(_("started"), null=True)
-    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True)
-    cancelled_at = models.DateTimeField(_("cancel asked"), null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
-    worker = models.CharField(_("worker"), max_length=120, blank=True)
-    parts_total = models.PositiveIntegerField(_("parts"), null=True)
-    parts_done = models.PositiveIntegerField(_("parts done"), default=0)
-    message = models.CharField(_("message"), max_length=200, blank=True)
-    result = models.JSONField(_("result"), null=True, encoder=DjangoJSONEncoder)
-    error = models.JSONField(_("error"), null=True, encoder=DjangoJSONEncoder)
-
-    class Meta:
-        app_label = "core"
-        verbose_name = _("job")
-        verbose_name_plural = _("jobs")
-        ordering = ["-created_at"]
-        indexes = [
-            models.Index(fields=["-created_at"], name="job_latest_first"),
-            models.Index(
-                fields=["created_at"],
-                name="job_unfinished",
-                condition=models.Q(finished_at__isnull=True),
-            ),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["kind", "once"],
-                name="job_once_at_a_time",
-                condition=models.Q(finished_at__isnull=True) & ~models.Q(once=""),
-                violation_error_message=_("This work is already under way."),
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.kind} {self.pk}"
-
-    def get_absolute_url(self):
-        from django.urls import reverse
-
-        return reverse("job", args=[self.pk])
-
-    @property
-    def title(self) -> str:
-        found = _kinds.get(self.kind)
-        return str(found.title if found else self.kind)
-
-    @property
-    def stale(self) -> bool:
-        """Taken by a worker that is dead on this host, or silent for too long."""
-        return bool(self.worker) and (
-            _dead(self.worker) or self.heartbeat_at is None or self.heartbeat_at < timezone.now() - STALE
-        )
-
-    @property
-    def state(self) -> str:
-        """waiting, running, stopping, interrupted, done, failed or cancelled; from the dates."""
-        if self.finished_at is not None:
-            if self.error is not None:
-                return "failed"
-            return "done" if self.result is not None else "cancelled"
-        if self.started_at is None:
-            return "waiting"
-        if not self.worker or self.stale:
-            return "interrupted"
-        return "stopping" if self.cancelled_at else "running"
-
-    @property
-    def state_word(self) -> str:
-        return str(STATES[self.state])
-
-    @property
-    def state_kind(self) -> str:
-        """How grave the state is, for its icon: good, bad, warn or info."""
-        return {"done": "good", "failed": "bad", "interrupted": "warn"}.get(self.state, "info")
-
-    @property
-    def is_over(self) -> bool:
-        return self.finished_at is not None
-
-    @property
-    def done(self) -> int:
-        return self.parts_done
-
-    @property
-    def total(self) -> int | None:
-        return self.parts_total
-
-    def expect(self, total: int) -> None:
-        """Say how many parts there will be, so that progress can be shown."""
-        self.parts_total = total
-        Job.objects.filter(pk=self.pk).update(parts_total=total)
-
-    def outcomes(self) -> dict[str, Any]:
-        """What each part done so far returned, by key."""
-        return dict(self.parts.values_list("key", "outcome"))
-
-
-STATES = {
-    "waiting": _("Waiting"),
-    "running": _("Running"),
-    "stopping": _("Stopping"),
-    "interrupted": _("Interrupted, will be taken up"),
-    "done": _("Done"),
-    "failed": _("Failed"),
-    "cancelled": _("Cancelled"),
-}
-
-
-class JobPart(models.Model):
-    """A part that is done: written in the same transaction as its work."""
-
-    job = models.ForeignKey(Job, models.CASCADE, related_name="parts")
-    key = models.CharField(_("key"), max_length=120)
-    done_at = models.DateTimeField(_("done"), default=timezone.now)
-    outcome = models.JSONField(_("outcome"), null=True, encoder=DjangoJSONEncoder)
-
-    class Meta:
-        app_label = "core"
-        verbose_name = _("part of a job")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["job", "key"],
-                name="job_part_done_once",
-                violation_error_message=_("This part of the job is already done."),
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.job_id} {self.key}"
+_stopping: set[uuid.UUID] = set()
+"""Jobs to stop as soon as they say something: on SQLite the part in hand keeps others from writing."""
 
 
 def start(kind: str, *, by, wait=False, once="", echo=None, **parameters) -> Job:
@@ -267,7 +92,9 @@ def start(kind: str, *, by, wait=False, once="", echo=None, **parameters) -> Job
     if new is None:
         try:
             with transaction.atomic():
-                new = Job.objects.create(kind=kind, created_by=by, once=once, parameters=parameters)
+                new = Job.objects.create(
+                    kind=kind, created_by=by, once=once, parameters=parameters, language=get_language() or ""
+                )
                 audit.record(by, "start", "job", new.pk, kind=kind)
         except IntegrityError:
             # Somebody began the same between the look and the write.
@@ -289,13 +116,40 @@ def cancel(asked: Job, *, by) -> bool:
     """Ask a job to stop after the part in hand; what is done stays. False when already finished."""
     now = timezone.now()
     unfinished = Job.objects.filter(pk=asked.pk, finished_at=None)
-    with transaction.atomic():
-        stopped = unfinished.filter(worker="").update(cancelled_at=now, finished_at=now)
-        stopped = stopped or unfinished.update(cancelled_at=now)
-        if stopped:
-            audit.record(by, "cancel", "job", asked.pk)
-    asked.refresh_from_db()
+    _stopping.add(asked.pk)
+    try:
+        with transaction.atomic():
+            stopped = unfinished.filter(worker="").update(cancelled_at=now, finished_at=now)
+            stopped = stopped or unfinished.update(cancelled_at=now)
+            asked.refresh_from_db()
+            # A part at work in this process may have heard before this could be written.
+            stopped = stopped or asked.state == "cancelled"
+            if stopped:
+                audit.record(by, "cancel", "job", asked.pk)
+    finally:
+        _stopping.discard(asked.pk)
     return bool(stopped)
+
+
+def tell(asked: Job, words: str) -> None:
+    """Say how far the part in hand is: shown on the job's page, whatever the part's transaction.
+
+    Raises Stopped when somebody asked the job to stop; the part is undone then.
+    """
+    said_now[asked.pk] = str(words)[:200]
+    if asked.pk in _stopping or Job.objects.filter(pk=asked.pk, cancelled_at__isnull=False).exists():
+        raise Stopped
+
+
+def wait_for(asked: Job) -> bool:
+    """Give a job that this process does a moment to end; whether it is over."""
+    limit = time.monotonic() + PATIENCE
+    while not asked.is_over and not with_workers() and not connection.in_atomic_block:
+        if time.monotonic() > limit:
+            break
+        time.sleep(0.05)
+        asked.refresh_from_db()
+    return asked.is_over
 
 
 def resume(stopped: Job, *, by, wait=False, echo=None) -> Job:
@@ -337,7 +191,7 @@ def run_inline(asked: Job, *, echo: Callable[[str], Any] | None = None) -> Job:
         )
     asked.refresh_from_db()
     try:
-        with _beating(asked.pk, worker):
+        with _beating(asked.pk, worker), override(asked.language or settings.LANGUAGE_CODE):
             result = _work(asked, worker, echo)
         cancelled = result is None
         _finish(asked, worker, result=result)
@@ -364,6 +218,8 @@ def run_inline(asked: Job, *, echo: Callable[[str], Any] | None = None) -> Job:
         # Interrupted from the keyboard: let go at once, so that it can be taken up.
         Job.objects.filter(pk=asked.pk, worker=worker).update(worker="", heartbeat_at=None)
         raise
+    finally:
+        said_now.pop(asked.pk, None)
     asked.refresh_from_db()
     return asked
 
@@ -473,25 +329,32 @@ def _work(asked: Job, worker: str, echo) -> dict | None:
             return None
         try:
             part = next(steps)
+            if part.key in done:
+                continue
+            _do(asked, part, worker)
         except StopIteration as end:
             return end.value or {}
-        if part.key in done:
-            continue
-        with transaction.atomic():
-            outcome = part.do()
-            JobPart.objects.create(job=asked, key=part.key, outcome=outcome)
-            # Last, and in the same transaction: a worker thought dead commits nothing.
-            kept = Job.objects.filter(pk=asked.pk, worker=worker).update(
-                parts_done=F("parts_done") + 1,
-                heartbeat_at=timezone.now(),
-                message=str(part.label)[:200],
-            )
-            if not kept:
-                raise LostClaim
+        except Stopped:
+            return None
         done.add(part.key)
         if echo:
             total = f"/{asked.parts_total}" if asked.parts_total else ""
             echo(f"{asked.title}: {len(done)}{total} {part.label or part.key}")
+
+
+def _do(asked: Job, part: Part, worker: str) -> None:
+    with transaction.atomic():
+        outcome = part.do()
+        JobPart.objects.create(job=asked, key=part.key, outcome=outcome)
+        # Last, and in the same transaction: a worker thought dead commits nothing.
+        kept = Job.objects.filter(pk=asked.pk, worker=worker).update(
+            parts_done=F("parts_done") + 1,
+            heartbeat_at=timezone.now(),
+            message=str(part.label)[:200],
+        )
+        if not kept:
+            raise LostClaim
+    said_now.pop(asked.pk, None)
 
 
 def _finish(asked: Job, worker: str, *, result=None, error=None) -> None:
@@ -500,25 +363,36 @@ def _finish(asked: Job, worker: str, *, result=None, error=None) -> None:
     asked.refresh_from_db()
 
 
-def _told(refusal: Refusal) -> dict[str, str]:
-    return {
+def _told(refusal: Refusal) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "place": str(refusal.place),
         "reason": str(refusal.reason),
         "remedy": str(refusal.remedy),
     }
+    errors = getattr(refusal, "errors", ())
+    return told | {"errors": fault_rows(errors), "more": max(0, len(errors) - LISTED)} if errors else told
 
 
 @contextmanager
 def _beating(pk, worker: str):
-    """Say from a second thread that this worker lives, however long a part takes."""
+    """Say from a second thread that this worker lives, and how far its part is, however long it takes."""
     over = threading.Event()
 
     def beat():
-        while not over.wait(BEAT.total_seconds()):
+        last, written = time.monotonic(), ""
+        while not over.wait(1):
+            said = said_now.get(pk, "")
+            # SQLite's one writer is the part at work: only this process can show what it says.
+            news = said != written and connection.vendor != "sqlite"
+            if not news and time.monotonic() - last < BEAT.total_seconds():
+                continue
+            last, written = time.monotonic(), said
             try:
-                Job.objects.filter(pk=pk, worker=worker).update(heartbeat_at=timezone.now())
+                Job.objects.filter(pk=pk, worker=worker).update(
+                    heartbeat_at=timezone.now(), **({"message": said} if news else {})
+                )
             except OperationalError:
-                pass  # SQLite's one writer is the part at work: it says so itself when it ends.
+                pass  # the part at work says so itself when it ends
             finally:
                 connection.close()
 
@@ -529,71 +403,3 @@ def _beating(pk, worker: str):
     finally:
         over.set()
         thread.join(timeout=1)
-
-
-def _dead(worker: str) -> bool:
-    """Known dead: it ran on this host and its process is gone."""
-    host, pid = worker.split(":")[:2]
-    if host != socket.gethostname()[:80]:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-# ---- pages ------------------------------------------------------------------------------
-
-
-@allowed("job")
-def job_list(request):
-    """The latest jobs: one's own, or everybody's for who looks after them."""
-    found = Job.objects.select_related("created_by")
-    if not can(request.user, "job", "change"):
-        found = found.filter(created_by=request.user)
-    return render(request, "jobs.html", {"jobs": found[:100]})
-
-
-@allowed("job")
-def job_progress(request, pk):
-    """How far a job has come; its page asks again by itself until the job is over."""
-    shown = _own(request, pk)
-    if not shown.is_over and not with_workers() and (not shown.worker or shown.stale):
-        # In-process work left by a process that died goes on as soon as somebody looks.
-        kick()
-    response = render(request, "job.html", {"job": shown})
-    if shown.is_over and request.headers.get("HX-Request") == "true":
-        response["HX-Refresh"] = "true"
-    return response
-
-
-@allowed("job")
-@require_POST
-def job_cancel(request, pk):
-    """Stop a job after the part in hand."""
-    asked = _own(request, pk)
-    if cancel(asked, by=request.user):
-        messages.info(request, _t("The work stops after the part in hand; what is done stays."))
-    return redirect("job", pk=asked.pk)
-
-
-@allowed("job")
-@require_POST
-def job_resume(request, pk):
-    """Take up a job that was cancelled or failed."""
-    asked = _own(request, pk)
-    try:
-        resume(asked, by=request.user)
-    except Busy as refusal:
-        messages.error(request, str(refusal))
-    return redirect("job", pk=asked.pk)
-
-
-def _own(request, pk) -> Job:
-    asked = get_object_or_404(Job.objects.select_related("created_by"), pk=pk)
-    if asked.created_by_id != request.user.pk:
-        require(request.user, "job", "change")
-    return asked

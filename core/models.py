@@ -4,7 +4,8 @@ from django.contrib.auth.models import AbstractUser
 
 from core import dialect
 from core.audit import AuditLine
-from core.jobs import Job, JobPart
+from core.files import KeptFile
+from core.job import Job, JobPart
 from core.tokens import ApiToken
 
 
@@ -13,4 +14,4 @@ class User(AbstractUser):
 
 
 # dialect: teaches text fields the lookup `spoken`.
-__all__ = ["ApiToken", "AuditLine", "Job", "JobPart", "User", "dialect"]
+__all__ = ["ApiToken", "AuditLine", "Job", "JobPart", "KeptFile", "User", "dialect"]

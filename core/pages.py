@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.generic import FormView, TemplateView
 
-from core import access, audit, tables
+from core import access, audit, exports, tables
 from core.cells import KINDS, Column
 from core.errors import Refusal
 from core.keyset import Keyset, decode_cursor, encode_cursor
@@ -26,6 +26,8 @@ from core.keyset import Keyset, decode_cursor, encode_cursor
 PAGING = ("after", "before", "last", "export")
 ALIGNED = {"int", "decimal", "euros"}
 EXPORT_PART = 2000
+EXPORT_ROWS = 2000
+"""An export of more rows is long work (core.exports); of fewer, it is answered at once."""
 
 
 class Guarded:
@@ -414,27 +416,40 @@ class ListPage(Page):
 
     # ---- export ----
 
+    export_part = EXPORT_PART
+
     def export(self, format: str) -> HttpResponse:
-        """All filtered rows as a spreadsheet, in the order of the page."""
-        columns = [c for c in self.open_columns if c.export]
-        rows = self.export_rows(columns, format)
-        sheet = [Column(str(c.label), c.kind if c.kind in KINDS else "text") for c in columns]
-        body = tables.write_table(sheet, rows, format=format)
-        name = self.export_name or slugify(self.title) or "export"
+        """All filtered rows as a spreadsheet, in the order of the page: at once, or as long work."""
+        things = list(self.keyset.ordered()[: EXPORT_ROWS + 1])
+        if len(things) > EXPORT_ROWS:
+            return exports.begin(self, format)
         return HttpResponse(
-            body,
+            self.spreadsheet(format, iter(things)),
             content_type=tables.FORMATS[format],
-            headers={"Content-Disposition": f'attachment; filename="{name}.{format}"'},
+            headers={"Content-Disposition": f'attachment; filename="{self.file_name()}.{format}"'},
         )
 
-    def export_rows(self, columns: Sequence[ListColumn], format: str) -> Iterator[list]:
-        things, count = self.keyset.ordered().iterator(chunk_size=EXPORT_PART), 0
-        while part := list(islice(things, EXPORT_PART)):
+    def file_name(self) -> str:
+        return self.export_name or slugify(self.title) or "export"
+
+    def spreadsheet(self, format: str, things: Iterator) -> bytes:
+        """These rows as a file, and the audit lines of its reading."""
+        columns = [c for c in self.open_columns if c.export]
+        sheet = [Column(str(c.label), c.kind if c.kind in KINDS else "text") for c in columns]
+        return tables.write_table(sheet, self.export_rows(columns, format, things), format=format)
+
+    def exported(self, rows: int) -> None:
+        """Told how many rows of an export are written so far."""
+
+    def export_rows(self, columns: Sequence[ListColumn], format: str, things: Iterator) -> Iterator[list]:
+        count = 0
+        while part := list(islice(things, self.export_part)):
             self.complete(part)
             self.was_read(part, export=format)
-            count += len(part)
             for thing in part:
                 yield [export_value(column, thing) for column in columns]
+            count += len(part)
+            self.exported(count)
         audit.record(self.request.user, "export", self.resource, format=format, rows=count)
 
 

@@ -16,18 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from moneyed import Money
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.comments import Comment
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.datavalidation import DataValidation
 
 from core.cells import Column, Fault, fold, is_blank, quoted, read_cell, safe_text, written_as
 from core.errors import Refusal
@@ -171,7 +166,7 @@ def _xlsx_lines(data: bytes, sheet: str) -> tuple[str, Iterator[tuple[int, Seque
                 _("Unpacked, it is larger than %(limit)d MB.") % {"limit": UNPACKED_LIMIT // 1_000_000},
                 _("Copy its cells into a new spreadsheet, or split it."),
             )
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = _excel().load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         sheets = {fold(found.title): found for found in book.worksheets}
     except BadTable:
         raise
@@ -358,8 +353,6 @@ NUMBER_FORMATS = {
     "month": "mm/yyyy",
 }
 WIDTHS = {"int": 11, "decimal": 12, "euros": 14, "date": 12, "month": 11, "bool": 8}
-HEAD_FONT = Font(bold=True)
-HEAD_FILL = PatternFill("solid", fgColor="E4EBF0")
 
 
 def write_table(columns: Sequence[Column], rows: Iterable, *, format: str, sheet: str = "") -> bytes:
@@ -403,12 +396,14 @@ def _csv_cell(value, column) -> str:
 
 
 def _write_xlsx(columns, rows, sheet) -> bytes:
-    book = Workbook(write_only=True)
+    book = _excel().Workbook(write_only=True)
     page = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", sheet)[:31] or "1")
     page.freeze_panes = "A2"
     for index, column in enumerate(columns, 1):
         width = WIDTHS.get(column.kind, 24)
-        page.column_dimensions[get_column_letter(index)].width = max(width, min(len(column.name) + 3, 30))
+        page.column_dimensions[_excel().utils.get_column_letter(index)].width = max(
+            width, min(len(column.name) + 3, 30)
+        )
     page.append([_head_cell(page, safe_text(column.name)) for column in columns])
     for count, row in enumerate(rows, 2):
         if count > EXCEL_ROWS:
@@ -424,16 +419,34 @@ def _write_xlsx(columns, rows, sheet) -> bytes:
 
 
 def _head_cell(page, text):
-    cell = WriteOnlyCell(page, text)
-    cell.font, cell.fill = HEAD_FONT, HEAD_FILL
-    cell.alignment = Alignment(wrap_text=True, vertical="top")
+    cell = _excel().cell.WriteOnlyCell(page, text)
+    _as_head(cell)
+    cell.alignment = _excel().styles.Alignment(wrap_text=True, vertical="top")
     return cell
+
+
+def _as_head(cell) -> None:
+    cell.font = _excel().styles.Font(bold=True)
+    cell.fill = _excel().styles.PatternFill("solid", fgColor="E4EBF0")
+
+
+@cache
+def _excel():
+    """openpyxl, once a sheet is read or written: it would cost every process a second at its start."""
+    import openpyxl
+    import openpyxl.cell
+    import openpyxl.comments
+    import openpyxl.styles
+    import openpyxl.utils
+    import openpyxl.worksheet.datavalidation
+
+    return openpyxl
 
 
 def _xlsx_cell(page, value, column):
     if value is None or isinstance(value, str):
         return value
-    cell = WriteOnlyCell(page, value)
+    cell = _excel().cell.WriteOnlyCell(page, value)
     cell.number_format = (
         "dd/mm/yyyy hh:mm" if isinstance(value, datetime) else NUMBER_FORMATS.get(column.kind, "General")
     )
@@ -467,28 +480,28 @@ def _plain(value, column):
 
 def template_file(columns: Sequence[Column], *, sheet: str = "") -> bytes:
     """An empty .xlsx to fill in: headings with their explanation, lists to choose from, help."""
-    book = Workbook()
+    book = _excel().Workbook()
     page = book.active
     page.title = sheet or _("Data")
     page.freeze_panes = "A2"
     helping = book.create_sheet(_("Help"))
     helping.append([_("Column"), _("Needed"), _("What to write"), _("Explanation")])
     for index, column in enumerate(columns, 1):
-        letter = get_column_letter(index)
+        letter = _excel().utils.get_column_letter(index)
         cell = page.cell(1, index, column.name + (" *" if column.required else ""))
-        cell.font, cell.fill = HEAD_FONT, HEAD_FILL
+        _as_head(cell)
         what = written_as(column)
         note = "\n".join(
             part for part in (str(column.help), what, _("Needed") if column.required else "") if part
         )
-        cell.comment = Comment(note, "GLA", width=320, height=140)
+        cell.comment = _excel().comments.Comment(note, "GLA", width=320, height=140)
         page.column_dimensions[letter].width = max(WIDTHS.get(column.kind, 20), min(len(column.name) + 5, 30))
         if column.kind in NUMBER_FORMATS:
             page.column_dimensions[letter].number_format = NUMBER_FORMATS[column.kind]
         _offer_choices(page, letter, column)
         helping.append([column.name, _("Yes") if column.required else "", what, str(column.help)])
     for cell in helping[1]:
-        cell.font, cell.fill = HEAD_FONT, HEAD_FILL
+        _as_head(cell)
     for letter, width in zip("ABCD", (28, 10, 50, 70), strict=True):
         helping.column_dimensions[letter].width = width
     buffer = io.BytesIO()
@@ -503,6 +516,8 @@ def _offer_choices(page, letter, column) -> None:
     listed = ",".join(words)
     # Excel takes 255 signs at most, and no comma within a word.
     if words and len(listed) <= 255 and not any("," in word or '"' in word for word in words):
-        offer = DataValidation(type="list", formula1=f'"{listed}"', allow_blank=True)
+        offer = _excel().worksheet.datavalidation.DataValidation(
+            type="list", formula1=f'"{listed}"', allow_blank=True
+        )
         offer.add(f"{letter}2:{letter}{EXCEL_ROWS}")
         page.add_data_validation(offer)

@@ -192,9 +192,15 @@ def panel(url, title):
 def progress(job, url=""):
     """How far a long work has come; asks again every two seconds while it goes on.
 
-    job: has `done`, `total`, `state_word` and `is_over`. url: the page of the job.
+    job: has `done`, `total`, `state_word`, `is_over`, and may have `said`. url: the page of the job.
     """
-    return {"job": job, "url": url, "done": str(job.done or 0), "total": str(job.total or "")}
+    return {
+        "job": job,
+        "url": url,
+        "done": str(job.done or 0),
+        "total": str(job.total or ""),
+        "said": getattr(job, "said", ""),
+    }
 
 
 def _typed_amount(value):

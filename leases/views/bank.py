@@ -1,5 +1,7 @@
 """Bank statements: the list, one with its movements, a movement, and the files that come in."""
 
+from datetime import date
+
 from django import forms
 from django.db.models import Count, Max, Sum
 from django.shortcuts import get_object_or_404
@@ -11,17 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from core import audit
-from core.errors import Refusal
-from core.money import euros
+from core.job_pages import FilePage
+from core.money import euros, from_cents
 from core.pages import Action, ActionPage, ListColumn, ListPage, Page, Preview
 from core.templatetags.gla import day_text, euros_text
 from core.today import today
-from leases.bank import Allocation, Movement, Statement, import_statement
+from leases import intake
+from leases.bank import Allocation, Movement, Statement
 from leases.filters import MovementFilter, StatementFilter
-from leases.formats.statement import BadFile
 from leases.ledger import ACCOUNT_KINDS
 from leases.matching import HOW
-from leases.remittances import import_payment_list, odd_line
+from leases.remittances import odd_line
 from leases.suspense import unsettle
 
 KINDS = {
@@ -84,6 +86,7 @@ class StatementList(ListPage):
         return [
             Action(_t("Import a statement"), reverse("import-statement"), primary=True, icon="upload"),
             Action(_t("Import a payment list"), reverse("import-payment-list"), icon="upload"),
+            Action(_t("Bank accounts"), reverse("bank-accounts")),
         ]
 
     def was_read(self, statements, *, export):
@@ -308,16 +311,9 @@ class ListFileForm(forms.Form):
     )
 
 
-def in_words(fault: BadFile) -> Refusal:
-    """A broken file's fault in the reader's language; the formats themselves know none."""
-    place = _t("Line %(line)s") % {"line": fault.line} if fault.line else _t("The file")
-    return Refusal(place, _t(fault.reason_id) % fault.values, _t(fault.remedy_id) % fault.values)
+class ImportFile(FilePage):
+    """A file of the bank or of a payer, and what it brought."""
 
-
-class ImportFile(ActionPage):
-    """A file of the bank or of a payer: what it brought is shown at once."""
-
-    action = "import"
     resource = "statement"
     template_name = "leases/statement_import.html"
     submit_label = _("Import")
@@ -329,34 +325,27 @@ class ImportFile(ActionPage):
     def cancel_url(self):
         return reverse("statements")
 
-    def take(self, file):
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        return context | (self.brought(context["result"]) if context["result"] else {})
+
+    def brought(self, result: dict) -> dict:
         raise NotImplementedError
-
-    def act(self, form):
-        try:
-            return self.take(form.cleaned_data["file"])
-        except BadFile as fault:
-            raise in_words(fault) from fault
-
-    def done(self, result, form):
-        # Shown at once, not after a redirect: the same file sent again changes nothing.
-        return self.render_to_response(self.get_context_data(form=self.form_class(), **self.told(result)))
 
 
 class ImportStatement(ImportFile):
     title = _("Import a statement")
     intro = _("Each movement is put to the lease it pays; what no rule knows goes to suspense.")
     form_class = StatementFileForm
+    job_kind = intake.statement_file.kind
 
-    def take(self, file):
-        return import_statement(file.read(), file.name, by=self.request.user, now=timezone.now())
-
-    def told(self, result):
+    def brought(self, result):
         parts = []
-        for part in result.parts:
-            url = reverse("statement", args=[part.statement.pk]) if part.statement else ""
-            rules = [(HOW[how].label, count, how) for how, count in sorted((part.by_rule or {}).items())]
-            parts.append((part, url, rules))
+        for part in result["parts"]:
+            url = reverse("statement", args=[part["statement"]]) if part["statement"] else ""
+            rules = [(HOW[how].label, count, how) for how, count in sorted(part["by_rule"].items())]
+            days = {name: date.fromisoformat(part[name]) for name in ("start", "end")}
+            parts.append((part | days, url, rules))
         return {"imported": result, "parts": parts}
 
 
@@ -368,9 +357,8 @@ class ImportPaymentList(ImportFile):
         "A grouped transfer of the CAF, the MSA or the FSL, or a batch of debits or cheques, is split by its list."
     )
     form_class = ListFileForm
+    job_kind = intake.list_file.kind
 
-    def take(self, file):
-        return import_payment_list(file.read(), by=self.request.user, now=timezone.now())
-
-    def told(self, result):
-        return {"split": result}
+    def brought(self, result):
+        amounts = {name: from_cents(result[name]) for name in ("total", "odd_total")}
+        return {"split": result | amounts}

@@ -1,17 +1,19 @@
 """The files that this reader may bring in, and those of leases and of opening balances."""
 
+from datetime import date
+
 from django import forms
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.access import can
+from core.money import from_cents
 from core.pages import Page
 from core.periods import first_of_month
 from core.today import today
+from leases import intake
 from leases.columns import LEASE_COLUMNS
-from leases.imports import import_leases, import_stock
-from leases.opening import BALANCE_COLUMNS, import_balances
+from leases.opening import BALANCE_COLUMNS
 from portfolio.imports import COLUMNS
 from portfolio.views.imports import FileForm, ImportPage, TemplateFile
 
@@ -48,10 +50,8 @@ class ImportPortfolio(ImportPage):
     title = _("Import the portfolio")
     intro = _("Owners, buildings, homes, places and their dated facts: one line per place.")
     columns = COLUMNS
+    job_kind = intake.portfolio_file.kind
     template_url = "import-portfolio-template"
-
-    def imported(self, data, form):
-        return import_stock(data, by=self.request.user, now=timezone.now())
 
 
 class PortfolioTemplate(TemplateFile):
@@ -65,10 +65,8 @@ class ImportLeases(ImportPage):
     title = _("Import leases")
     intro = _("One line per lease; a further line of the same lease adds a new rent, benefit or place.")
     columns = LEASE_COLUMNS
+    job_kind = intake.lease_file.kind
     template_url = "import-leases-template"
-
-    def imported(self, data, form):
-        return import_leases(data, by=self.request.user, now=timezone.now())
 
 
 class LeasesTemplate(TemplateFile):
@@ -91,14 +89,29 @@ class ImportBalances(ImportPage):
     intro = _("What each lease still owed, and what was held for each owner, on the day of take-over.")
     form_class = BalancesForm
     columns = BALANCE_COLUMNS
+    job_kind = intake.balance_file.kind
     template_name = "leases/import_balances.html"
     template_url = "import-balances-template"
 
     def get_initial(self):
         return {"on": first_of_month(today())}
 
-    def imported(self, data, form):
-        return import_balances(data, on=form.cleaned_data["on"], by=self.request.user, now=timezone.now())
+    def parameters(self, form):
+        return {"on": form.cleaned_data["on"].isoformat()}
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        report = context["result"].get("report") or {"totals": [], "differences": []}
+        return context | {
+            "totals": [
+                (label, count, from_cents(in_file), from_cents(in_ledger))
+                for label, count, in_file, in_ledger in report["totals"]
+            ],
+            "differences": [
+                (reference, month and date.fromisoformat(month), from_cents(in_file), from_cents(in_ledger))
+                for reference, month, in_file, in_ledger in report["differences"]
+            ],
+        }
 
 
 class BalancesTemplate(TemplateFile):

@@ -1,4 +1,7 @@
-"""Files taken in by page: choose a file, then read what was done or every fault by its line."""
+"""Files taken in by page: choose a file, then read what was done or every fault by its line.
+
+The file is kept and taken in as long work; a small one is told at once.
+"""
 
 from django import forms
 from django.http import HttpResponse
@@ -7,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views import View
 
 from core.cells import written_as
-from core.imports import SHOWN, BadImport, Imported, told
-from core.pages import ActionPage, Guarded
+from core.job_pages import FilePage
+from core.pages import Guarded
 from core.tables import FORMATS, template_file
 
 
@@ -20,10 +23,9 @@ class FileForm(forms.Form):
     )
 
 
-class ImportPage(ActionPage):
+class ImportPage(FilePage):
     """A page that takes in a file. columns: what the file holds. template_url: name of its template's URL."""
 
-    action = "import"
     form_class = FileForm
     template_name = "portfolio/import.html"
     submit_label = _("Import")
@@ -33,28 +35,8 @@ class ImportPage(ActionPage):
     def breadcrumb(self):
         return [{"label": _("Imports"), "url": reverse("imports")}, {"label": self.title}]
 
-    def imported(self, data: bytes, form) -> Imported:
-        raise NotImplementedError
-
-    def act(self, form):
-        return self.imported(form.cleaned_data["file"].read(), form)
-
-    def done(self, result, form):
-        # Shown at once, not after a redirect: the same file sent again changes nothing.
-        context = {
-            "form": self.form_class(initial=self.get_initial()),
-            "imported": result,
-            "told": told(result),
-        }
-        return self.render_to_response(self.get_context_data(**context))
-
     def get_context_data(self, **kwargs):
-        context = super().get_context_data(**kwargs)
-        refusal, imported = context.get("refusal"), context.get("imported")
-        errors = refusal.errors if isinstance(refusal, BadImport) else imported.remarks if imported else []
-        return context | {
-            "errors": errors[:SHOWN],
-            "more_errors": max(0, len(errors) - SHOWN),
+        return super().get_context_data(**kwargs) | {
             "template_file_url": reverse(self.template_url),
             "columns": [
                 {"name": c.name, "required": c.required, "written": written_as(c), "help": c.help}

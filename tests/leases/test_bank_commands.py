@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from leases.formats.benefit_list import BenefitLine, BenefitList, write_list
 from tests.leases.statements import IBAN, camt_file, received
@@ -11,6 +12,12 @@ from tests.leases.statements import IBAN, camt_file, received
 pytestmark = pytest.mark.django_db
 
 HEADINGS = "bank_iban;booked;bank_reference;amount;lease_reference;payer\n"
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from io import StringIO
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -38,6 +37,7 @@ from leases.opening import BALANCE_COLUMNS
 from leases.terms import CHARGES, RENT
 from portfolio.imports import COLUMNS
 from portfolio.models import OutOfService, Structure
+from tests.uploads import upload
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -364,13 +364,10 @@ def test_a_manager_imports_by_command_and_by_page(build, home, client, tmp_path)
     client.force_login(build.user("rental_manager"))
     assert client.get(reverse("imports")).status_code == 200
     assert client.get(reverse("import-leases-template")).content[:2] == b"PK"
-    page = client.post(
-        reverse("import-leases"), {"file": SimpleUploadedFile("baux.xlsx", written(line(due_day=40)))}
-    )
-    assert page.status_code == 422
+    page = upload(client, "import-leases", written(line(due_day=40)))
     assert "jour_echeance" in page.content.decode()
-    page = client.post(reverse("import-leases"), {"file": SimpleUploadedFile("baux.xlsx", written(line()))})
-    assert page.status_code == 200
+    page = upload(client, "import-leases", written(line()))
+    assert "note-good" in page.content.decode()
 
     client.force_login(build.user("technician"))
     assert client.get(reverse("import-leases")).status_code == 403

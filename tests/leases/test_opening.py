@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from io import StringIO
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
@@ -21,6 +20,7 @@ from leases import ledger
 from leases.models import Account, Entry, OpeningBalance, Posting
 from leases.opening import BALANCE_COLUMNS, NotAFirst, import_balances
 from leases.proof import check_ledger
+from tests.uploads import upload
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -229,10 +229,7 @@ def test_a_manager_takes_over_by_command_and_by_page(build, client, tmp_path):
     assert "465" in out.getvalue()
 
     client.force_login(build.user("rental_manager"))
-    page = client.post(
-        reverse("import-balances"), {"on": "2026-03-01", "file": SimpleUploadedFile("soldes.csv", data)}
-    )
-    assert page.status_code == 200
+    page = upload(client, "import-balances", data, "soldes.csv", on="2026-03-01")
     assert "465" in page.content.decode()
     assert client.get(reverse("import-balances-template")).content[:2] == b"PK"
 

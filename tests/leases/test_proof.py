@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.utils import translation
 
 from core import sqlfile
 from leases import ledger
@@ -14,6 +15,12 @@ from leases.proof import check_ledger
 from tests.leases.full_ledger import MARCH, full_ledger
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from portfolio.models import (
     Structure,
     Unit,
 )
+from tests.uploads import upload
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -282,19 +283,14 @@ def test_the_command_prints_what_it_did_or_every_fault(tmp_path):
 
 
 def test_a_manager_imports_by_page_and_reads_the_faults(client, build):
-    from django.core.files.uploadedfile import SimpleUploadedFile
     from django.urls import reverse
 
     client.force_login(build.user("rental_manager"))
-    page = client.post(
-        reverse("import-portfolio"), {"file": SimpleUploadedFile("parc.xlsx", written(home(postcode="?")))}
-    )
-    assert page.status_code == 422
+    page = upload(client, "import-portfolio", written(home(postcode="?")))
     assert "code_postal" in page.content.decode()
-    page = client.post(
-        reverse("import-portfolio"), {"file": SimpleUploadedFile("parc.xlsx", written(home()))}
-    )
-    assert page.status_code == 200
+    assert not Unit.objects.exists()
+    page = upload(client, "import-portfolio", written(home()))
+    assert "note-good" in page.content.decode()
     assert Unit.objects.exists()
     template = client.get(reverse("import-portfolio-template"))
     assert template.content[:2] == b"PK"

@@ -8,7 +8,7 @@ from django.db import close_old_connections
 from django.utils.translation import gettext as _
 from django_tasks_db.management.commands.db_worker import Worker
 
-from core import audit, jobs
+from core import audit, files, jobs
 
 LOOK_AFTER = 30
 """Seconds between two looks for jobs left by a dead worker, and for audit lines to seal."""
@@ -39,6 +39,7 @@ class Command(BaseCommand):
             if looked is None or time.monotonic() - looked > LOOK_AFTER:
                 jobs.resume_stale()
                 audit.seal_batch()
+                files.drop_old()
                 looked = time.monotonic()
             worker.run()
             if once:
