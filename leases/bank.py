@@ -22,27 +22,14 @@ from core.errors import Refusal
 from core.money import EuroField, euros, from_cents, to_cents
 from core.periods import ONE_DAY
 from leases import ledger, matching
+from leases.bank_accounts import BankAccount
 from leases.formats import statement as bank_file
 from leases.formats.statement import detect_and_read
 from leases.lease import Lease
-from leases.ledger import Account, Book, Entry, Source
+from leases.ledger import Account, Entry, Source
 
 QUERIES = Path(__file__).resolve().parent / "queries"
 BATCH = 2_000
-
-
-class BankAccount(models.Model):
-    """An account at a bank (*compte bancaire*), kept in one book."""
-
-    iban = models.CharField(_("IBAN"), max_length=34, unique=True)
-    name = models.CharField(_("name"), max_length=80)
-    book = models.ForeignKey(Book, models.PROTECT, related_name="+")
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("bank account"), _("bank accounts")
-
-    def __str__(self):
-        return self.name
 
 
 class Statement(models.Model):

@@ -4,7 +4,8 @@ import django_filters
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from leases.bank import Allocation, BankAccount, Movement, Statement
+from leases.bank import Allocation, Movement, Statement
+from leases.bank_accounts import BankAccount
 from leases.households import Household
 from leases.kinds import KINDS
 from leases.lease import Lease

@@ -12,6 +12,7 @@ from datetime import date
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core import dialect
 from core.money import EuroField
@@ -108,7 +109,7 @@ class Source(models.IntegerChoices):
 
     CALL = 1, _("Rent call")
     ALLOCATION = 2, _("Bank movement")
-    OPENING = 3, _("Opening balance")
+    OPENING = 3, pgettext_lazy("taken over", "Opening balance")
 
 
 class Entry(models.Model):

@@ -1,6 +1,7 @@
 """The leases' models, subject by subject."""
 
-from leases.bank import Allocation, BankAccount, Movement, Statement
+from leases.bank import Allocation, Movement, Statement
+from leases.bank_accounts import BankAccount
 from leases.benefits import Benefit
 from leases.households import Household, Membership, Person
 from leases.lease import Lease, LeaseParty, PayerIban

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from moneyed import Money
 
 from core.cells import Column
@@ -60,7 +61,8 @@ class OpeningBalance(models.Model):
     amount = EuroField(_("amount"))
 
     class Meta:
-        verbose_name, verbose_name_plural = _("opening balance"), _("opening balances")
+        verbose_name = pgettext_lazy("taken over", "opening balance")
+        verbose_name_plural = _("opening balances")
         constraints = [
             models.CheckConstraint(name="opening_balance_not_zero", condition=~Q(amount=0)),
             models.UniqueConstraint(fields=["account", "month"], name="opening_balance_once_a_month"),

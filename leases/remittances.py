@@ -18,7 +18,8 @@ from core import audit
 from core.errors import Refusal
 from core.money import from_cents, to_cents
 from leases import ledger, matching
-from leases.bank import Allocation, BankAccount, Movement, add_allocations
+from leases.bank import Allocation, Movement, add_allocations
+from leases.bank_accounts import BankAccount
 from leases.benefits import Benefit
 from leases.formats.benefit_list import BenefitLine, BenefitList, read_list
 from leases.formats.statement import plain_euros
@@ -237,26 +238,28 @@ def _accounts(wanted: set[tuple[int, date]], kind: int) -> dict[tuple[int, date]
     """
     leases = sorted({lease for lease, _month in wanted})
     matching.open_tenant_accounts()
-    books: dict[tuple[int, date], int] = {}
-    latest: dict[int, tuple[date, int]] = {}
     own: dict[tuple[int, int], int] = {}
-    tenants: dict[int, int] = {}
+    paid_to: dict[int, list[int]] = {}
     for part in _parts(leases):
-        calls = RentCall.objects.filter(lease__in=part)
-        for lease, month, book in calls.values_list("lease", "month", "account__book").distinct():
-            latest[lease] = max(latest.get(lease, (month, book)), (month, book))
-            books[lease, month] = book
-        benefits = calls.filter(item=BENEFIT).values_list("lease", "month", "account__book").distinct()
-        books.update({(lease, month): book for lease, month, book in benefits})
         for pk, lease, book, its_kind in Account.objects.filter(
             lease__in=part, kind__in=(kind, ledger.TENANT)
         ).values_list("pk", "lease", "book", "kind"):
             if its_kind == kind:
                 own[lease, book] = pk
             if its_kind == ledger.TENANT:
-                tenants[lease] = book
+                paid_to.setdefault(lease, []).append(book)
+    # Only a home that changed hands was called in more books than one.
+    books: dict[tuple[int, date], int] = {}
+    latest: dict[int, tuple[date, int]] = {}
+    for part in _parts([lease for lease in leases if len(paid_to[lease]) > 1]):
+        calls = RentCall.objects.filter(lease__in=part)
+        for lease, month, book in calls.values_list("lease", "month", "account__book").distinct():
+            latest[lease] = max(latest.get(lease, (month, book)), (month, book))
+            books[lease, month] = book
+        benefits = calls.filter(item=BENEFIT).values_list("lease", "month", "account__book").distinct()
+        books.update({(lease, month): book for lease, month, book in benefits})
     book_of = {
-        (lease, month): books.get((lease, month)) or latest.get(lease, (month, tenants[lease]))[1]
+        (lease, month): books.get((lease, month)) or latest.get(lease, (month, paid_to[lease][-1]))[1]
         for lease, month in wanted
     }
     missing = {(lease, book) for (lease, _month), book in book_of.items()} - own.keys()

@@ -115,7 +115,7 @@ class RentCall(models.Model):
                 violation_error_message=_("This was already called."),
             ),
             models.CheckConstraint(name="rent_call_not_zero", condition=~Q(amount=0)),
-            models.CheckConstraint(name="rent_call_of_a_month", condition=Q(month__day=1)),
+            models.CheckConstraint(name="rent_call_of_a_month", condition=dialect.FirstOfMonth("month")),
         ]
         indexes = [models.Index(fields=["run", "lease"], name="rent_call_run")]
 

@@ -21,7 +21,8 @@ from core.errors import Refusal
 from core.money import euros
 from core.periods import ONE_DAY, first_of_month
 from leases import ledger, matching
-from leases.bank import Allocation, BankAccount, Movement, add_allocations, book_account
+from leases.bank import Allocation, Movement, add_allocations, book_account
+from leases.bank_accounts import BankAccount
 from leases.households import Membership, Person
 from leases.lease import Lease, LeaseParty, PayerIban
 from leases.ledger import Account, Posting

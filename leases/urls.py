@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from leases.views import bank, households, imports, lease_actions, leases, runs, suspense, units
+from leases.views import (
+    bank,
+    bank_accounts,
+    households,
+    imports,
+    lease_actions,
+    leases,
+    runs,
+    suspense,
+    units,
+)
 
 urlpatterns = [
     path("units/", units.UnitList.as_view(), name="units"),
@@ -32,6 +42,8 @@ urlpatterns = [
     path("imports/leases/template/", imports.LeasesTemplate.as_view(), name="import-leases-template"),
     path("imports/balances/", imports.ImportBalances.as_view(), name="import-balances"),
     path("imports/balances/template/", imports.BalancesTemplate.as_view(), name="import-balances-template"),
+    path("bank-accounts/", bank_accounts.BankAccountList.as_view(), name="bank-accounts"),
+    path("bank-accounts/add/", bank_accounts.DeclareBankAccount.as_view(), name="bank-account-add"),
     path("statements/", bank.StatementList.as_view(), name="statements"),
     path("statements/import/", bank.ImportStatement.as_view(), name="import-statement"),
     path("statements/list/", bank.ImportPaymentList.as_view(), name="import-payment-list"),

@@ -3,18 +3,19 @@
 -- leases.tenant_account.impute() states the rule for one lease; a property test holds the two equal.
 -- Uses posting_debit, posting_credit, account_once_a_lease, allocation_chosen. Parameter: on.
 -- MATERIALIZED said aloud: within an INSERT, SQLite would else work each part out again for every row.
--- The postings are read once for both accounts of a lease.
-WITH line AS MATERIALIZED (
-    SELECT a.lease_id, a.kind, p.due, p.amount AS signed, p.source
-    FROM leases_account a JOIN leases_posting p ON p.debit_id = a.id
-    WHERE a.kind IN (%(tenant_account)s, %(benefit_account)s) AND p."on" <= DAY(%(on)s) {only}
-    UNION ALL
-    SELECT a.lease_id, a.kind, p.due, -p.amount, p.source
-    FROM leases_account a JOIN leases_posting p ON p.credit_id = a.id
-    WHERE a.kind IN (%(tenant_account)s, %(benefit_account)s) AND p."on" <= DAY(%(on)s) {only}
-), owed AS MATERIALIZED (
-    SELECT lease_id, due, SUM(signed) AS amount FROM line
-    WHERE kind = %(tenant_account)s AND source <> %(payment)s GROUP BY lease_id, due
+WITH moved AS MATERIALIZED (
+    -- What is owed by due date; what was paid, under no due date.
+    SELECT lease_id, due, SUM(signed) AS amount FROM (
+        SELECT a.lease_id, CASE WHEN p.source <> %(payment)s THEN p.due END AS due, p.amount AS signed
+        FROM leases_account a JOIN leases_posting p ON p.debit_id = a.id
+        WHERE a.kind = %(tenant_account)s AND p."on" <= DAY(%(on)s) {only}
+        UNION ALL
+        SELECT a.lease_id, CASE WHEN p.source <> %(payment)s THEN p.due END, -p.amount
+        FROM leases_account a JOIN leases_posting p ON p.credit_id = a.id
+        WHERE a.kind = %(tenant_account)s AND p."on" <= DAY(%(on)s) {only}
+    ) line GROUP BY lease_id, due
+), owed AS (
+    SELECT lease_id, due, amount FROM moved WHERE due IS NOT NULL
 ), chosen AS (
     SELECT l.lease_id, c.due, SUM(l.amount) AS amount
     FROM leases_allocation l
@@ -32,8 +33,7 @@ WITH line AS MATERIALIZED (
 ), pool AS MATERIALIZED (
     -- Payments and credits that no choice has placed.
     SELECT lease_id, SUM(amount) AS amount FROM (
-        SELECT lease_id, -SUM(signed) AS amount FROM line
-        WHERE kind = %(tenant_account)s AND source = %(payment)s GROUP BY lease_id
+        SELECT lease_id, -amount AS amount FROM moved WHERE due IS NULL
         UNION ALL
         SELECT lease_id, -SUM(amount) FROM owed WHERE amount < 0 GROUP BY lease_id
         UNION ALL

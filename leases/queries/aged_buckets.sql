@@ -14,7 +14,15 @@ FROM (
            CASE WHEN days >= 0 THEN due END AS oldest_due, 0 AS benefit_wait
     FROM bucket
     UNION ALL
-    SELECT lease_id, 0, 0, 0, 0, 0, NULL, SUM(signed) FROM line WHERE kind = %(benefit_account)s GROUP BY lease_id
+    SELECT lease_id, 0, 0, 0, 0, 0, NULL, SUM(signed) FROM (
+        SELECT a.lease_id, p.amount AS signed
+        FROM leases_account a JOIN leases_posting p ON p.debit_id = a.id
+        WHERE a.kind = %(benefit_account)s AND p."on" <= DAY(%(on)s) {only}
+        UNION ALL
+        SELECT a.lease_id, -p.amount
+        FROM leases_account a JOIN leases_posting p ON p.credit_id = a.id
+        WHERE a.kind = %(benefit_account)s AND p."on" <= DAY(%(on)s) {only}
+    ) expected GROUP BY lease_id
 ) everything
 GROUP BY lease_id
 HAVING SUM(not_due + d0_30 + d31_60 + d61_90 + over_90) > 0 OR SUM(benefit_wait) <> 0

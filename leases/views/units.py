@@ -3,6 +3,7 @@
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core import access, audit
 from core.pages import ListColumn, ListPage, Page
@@ -54,7 +55,13 @@ class UnitList(ListPage):
         ListColumn("living_surface", _("m²"), kind="decimal", sort="living_surface"),
         ListColumn("owner", _("Owner"), "owner_name", sort="owner_name", sub=title_label, needs="owner"),
         ListColumn("title", _("Title"), title_label, page=False, needs="owner"),
-        ListColumn("label", _("Label"), lambda u: label_state(u.label), kind="state", sort="label"),
+        ListColumn(
+            "label",
+            pgettext_lazy("energy", "Label"),
+            lambda u: label_state(u.label),
+            kind="state",
+            sort="label",
+        ),
         ListColumn("status", _("Status"), lambda u: u.now.state, kind="state"),
         ListColumn("household", _("Household"), "people", needs="household.name"),
     ]

@@ -3,6 +3,7 @@
 import sys
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from leases.proof import PROOFS, check_ledger
 
@@ -16,4 +17,4 @@ class Command(BaseCommand):
             self.stderr.write(f"{PROOFS[fault.proof]} — {fault.line}")
         if faults:
             sys.exit(1)
-        self.stdout.write("The ledger holds.")
+        self.stdout.write(_("The ledger holds."))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import Refusal
 from leases.remittances import import_payment_list
@@ -25,8 +26,14 @@ class Command(BaseCommand):
             except Refusal as refusal:
                 raise CommandError(f"{path.name}: {refusal}") from refusal
             if done.already:
-                self.stdout.write(f"{path.name}: known already, nothing new.")
+                self.stdout.write(_("%(file)s: known already, nothing new.") % {"file": path.name})
             else:
                 self.stdout.write(
-                    f"{path.name}: {done.total.amount} EUR, {done.settled} lines settled, {done.odd} left to identify."
+                    _("%(file)s: %(total)s EUR, %(settled)d lines settled, %(odd)d left to identify.")
+                    % {
+                        "file": path.name,
+                        "total": done.total.amount,
+                        "settled": done.settled,
+                        "odd": done.odd,
+                    }
                 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import Refusal
 from leases.bank import import_statement
@@ -26,14 +27,17 @@ class Command(BaseCommand):
             except Refusal as refusal:
                 raise CommandError(f"{path.name}: {refusal}") from refusal
             for part in done.parts:
-                self.stdout.write(f"{path.name}: {part.bank} {part.start} to {part.end}: {told(part)}")
+                self.stdout.write(f"{path.name}: {part.bank} {part.start}–{part.end}: {told(part)}")
 
 
 def told(part) -> str:
     """What a statement brought, in a line."""
     if part.statement is None:
-        return f"nothing new, {part.known} movements known."
+        return _("nothing new, %(count)d movements known.") % {"count": part.known}
     rules = ", ".join(f"{count} {HOW[how].label}" for how, count in sorted((part.by_rule or {}).items()))
-    aside = f"; {part.known} known" if part.known else ""
-    aside += f"; {part.zero} of no amount" if part.zero else ""
-    return f"{part.movements} movements{f' ({rules})' if rules else ''}{aside}."
+    said = [_("%(count)d movements") % {"count": part.movements} + (f" ({rules})" if rules else "")]
+    if part.known:
+        said.append(_("%(count)d known") % {"count": part.known})
+    if part.zero:
+        said.append(_("%(count)d of no amount") % {"count": part.zero})
+    return "; ".join(said) + "."

@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core import jobs
 from core.errors import Refusal
@@ -38,16 +39,27 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         run = RentRun.objects.get(pk=done.result["run"])
         self.stdout.write(
-            f"{options['month']}: {run.sealed_calls} calls, {run.sealed_total.amount} EUR, "
-            f"{run.exceptions.count()} anomalies ({timezone.localtime():%H:%M:%S})."
+            _("%(month)s: %(calls)d calls, %(total)s EUR, %(exceptions)d exceptions (%(time)s).")
+            % {
+                "month": options["month"],
+                "calls": run.sealed_calls,
+                "total": run.sealed_total.amount,
+                "exceptions": run.exceptions.count(),
+                "time": f"{timezone.localtime():%H:%M:%S}",
+            }
         )
 
     def preview(self, seen: rent.Preview):
         self.stdout.write(
-            f"{seen.month:%Y-%m}: {seen.leases} leases, {seen.total.amount} EUR would be called."
+            _("%(month)s: %(leases)d leases, %(total)s EUR would be called.")
+            % {"month": f"{seen.month:%Y-%m}", "leases": seen.leases, "total": seen.total.amount}
         )
         for kind, item, count, amount in seen.lines:
             self.stdout.write(f"  {kind:8} {str(ITEMS[item].label):24} {count:7} {amount.amount:>14} EUR")
         for anomaly in seen.anomalies:
-            left_out = "left out" if anomaly.blocking else "called"
-            self.stdout.write(f"  lease {anomaly.lease_id}: {rent.EXCEPTIONS[anomaly.code]} ({left_out})")
+            what = (
+                _("Lease %(lease)d, left out: %(why)s")
+                if anomaly.blocking
+                else _("Lease %(lease)d, called: %(why)s")
+            )
+            self.stdout.write("  " + what % {"lease": anomaly.lease_id, "why": rent.EXCEPTIONS[anomaly.code]})
