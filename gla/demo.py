@@ -31,7 +31,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from arrears import signals
-from core import access, jobs
+from core import access, dialect, jobs
 from core.errors import Refusal
 from core.money import euros
 from core.periods import add_months, next_month
@@ -49,7 +49,7 @@ from leases.remittances import import_payment_list
 from leases.rent import RentCall, RentRun, run_rent
 from leases.suspense import settle
 from portfolio.imports import import_portfolio
-from portfolio.owners import OWNERS_BOOK_TITLES, Holding, Owner
+from portfolio.owners import Holding, Owner
 from portfolio.stock import Unit
 
 PASSWORD = "demonstration"
@@ -64,6 +64,21 @@ LOGINS = {
     "direction": "director",
     "administration": "administrator",
 }
+WORDS = {
+    "users": _("users"),
+    "units": _("homes"),
+    "leases": _("leases"),
+    "files": _("files"),
+    "lines": _("payments"),
+    "calls": _("calls"),
+    "movements": _("movements"),
+    "lists": _("lists"),
+    "to identify": _("to identify"),
+    "settled by hand": _("settled by hand"),
+    "signals": _("signals"),
+    "households met": _("households met"),
+}
+"""What a part counts, as its line says it."""
 CONTACTS = (
     ("call", "Appel : dit avoir fait le virement, à vérifier au prochain relevé."),
     ("call", "Appel : perte d’emploi récente, rendez-vous pris avec la CAF."),
@@ -179,7 +194,7 @@ def _timed(label: str, do: Callable[[], dict | None]) -> dict:
     began = time.monotonic()
     say(f"{label} ")
     outcome = do() or {}
-    said = ", ".join(f"{value} {name}" for name, value in outcome.items() if isinstance(value, (int, str)))
+    said = ", ".join(f"{value} {WORDS.get(name, name)}" for name, value in outcome.items())
     say(f" {time.monotonic() - began:.1f} s{': ' if said else ''}{said}\n")
     return outcome | {"seconds": round(time.monotonic() - began, 1)}
 
@@ -217,9 +232,6 @@ def make_users() -> dict:
 
 def declare_banks() -> dict:
     """The association's account, the mandants' one (in its book too), and the SAUES's in the SAUES's book."""
-    mandants = Owner.objects.filter(holdings__title__in=OWNERS_BOOK_TITLES).distinct()
-    for owner in mandants.exclude(pk__in=ledger.Book.objects.exclude(owner=None).values("owner")):
-        ledger.Book.objects.create(owner=owner)
     saues = Owner.objects.get(reference="P-SAUES")
     for letter, iban in IBANS.items():
         book = ledger.Book.objects.get_or_create(owner=saues if letter == "C" else None)[0]
@@ -251,7 +263,7 @@ def play_bank(month: date) -> dict:
         lists, suspense = lists + 1, suspense - 1 + split.odd
     settled = _settle_older(month, by, now)
     if not bank.Statement.objects.filter(end__lt=month - timedelta(days=40)).exists():
-        learn_sizes()
+        dialect.gather_statistics()
     return {"movements": movements, "lists": lists, "to identify": suspense, "settled by hand": settled}
 
 
@@ -295,12 +307,6 @@ def _true_payers(truth: Path) -> dict[tuple[str, str, str], str]:
     return payers
 
 
-def learn_sizes() -> None:
-    """Let the engine measure its tables: a plan made on empty ones is the worst for full ones."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-
-
 def _learn_departures(month: date) -> None:
     """Record who left some months ago and told nobody (departs.csv)."""
     with (folder() / "departs.csv").open(encoding="utf-8", newline="") as opened:
@@ -316,7 +322,7 @@ def _learn_departures(month: date) -> None:
 
 def play_arrears(today: date, units: int) -> dict:
     """Flag today's unpaid rent, share the signals among the mediators, fill their journal of contacts."""
-    learn_sizes()
+    dialect.gather_statistics()
     random, manager = Random("arrears"), user("gestion")
     found = signals.flag_arrears(on=today, by=manager, now=_at(today, 8))
     mediators = list(signals.mediators())
@@ -398,9 +404,9 @@ def _cents(text: str) -> int:
 
 def summary(today: date) -> dict:
     """What the demonstration holds on its day: figures that its summary shows."""
-    say(f"{_t('Counting, and proving the ledger')} ")
+    say(_t("Counting, and proving the ledger") + " ")
     held = Unit.objects.held_on(today)
-    own = held.exclude(holdings__in=_mandates(today)).distinct()
+    kinds = Counter(Holding.objects.on(today).values_list("owner__kind", flat=True))
     buckets, wait = Counter(), euros(0)
     for account in tenant_account.aged(today):
         for name in ("not_due", "d0_30", "d31_60", "d61_90", "over_90"):
@@ -412,9 +418,9 @@ def summary(today: date) -> dict:
     say(".\n")
     return {
         "units": held.count(),
-        "own": own.count(),
-        "mandates": _mandates(today).filter(owner__kind__in=("social", "private")).count(),
-        "saues": _mandates(today).filter(owner__kind="saues").count(),
+        "own": kinds["own"],
+        "landlords": kinds["social"] + kinds["private"],
+        "saues": kinds["saues"],
         "leases": Lease.objects.in_force_on(today).count(),
         "followed": Referent.objects.filter(end=None).count(),
         "met": signals.Contact.objects.values("lease__household").distinct().count(),
@@ -436,10 +442,6 @@ def summary(today: date) -> dict:
     }
 
 
-def _mandates(today: date):
-    return Holding.objects.on(today).filter(title="mandate")
-
-
 def told(job: jobs.Job) -> str:
     """The summary in words, from the figures kept when the demonstration was made."""
     found, day = job.result, date.fromisoformat(job.parameters["today"])
@@ -448,7 +450,7 @@ def told(job: jobs.Job) -> str:
         (_t("Day"), f"{day:%d/%m/%Y}"),
         (
             _t("Homes"),
-            _t("%(units)s: %(own)s on its own account, %(mandates)s for landlords, %(saues)s for the SAUES"),
+            _t("%(units)s: %(own)s on its own account, %(landlords)s of landlords, %(saues)s for the SAUES"),
         ),
         (
             _t("Households"),

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _t
 from core.access import ROLES
 from core.pages import Action, Cell, ListColumn
 from core.templatetags.gla import day_text, euros_text, number_text
-from leases.bank import Allocation, BankAccount
+from leases.bank import Allocation
+from leases.bank_accounts import BankAccount
 from leases.occupancy import NOT_HELD, VACANT, WITHOUT_TITLE, Occupancy, count_status
 from portfolio.models import Unit
 

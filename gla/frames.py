@@ -2,11 +2,12 @@
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.access import can, roles
 
 ENTRIES = [
-    (_("Home"), "home", "home", ()),
+    (pgettext_lazy("page", "Home"), "home", "home", ()),
     (_("Unpaid rent"), "worklist", "signal", ("/arrears/",)),
     (_("Homes"), "units", "unit", ("/leases/units/", "/leases/buildings/", "/portfolio/buildings/")),
     (_("Leases"), "leases", "lease", ("/leases/leases/",)),

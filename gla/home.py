@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from arrears.signals import Signal, explain
 from core import access
@@ -38,7 +39,7 @@ class Home(Page):
     """One section for each of the reader's roles."""
 
     resource = "home"
-    title = _("Home")
+    title = pgettext_lazy("page", "Home")
     template_name = "home.html"
 
     def get_context_data(self, **kwargs):

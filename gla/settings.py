@@ -1,6 +1,7 @@
 """Settings: one file, driven by the environment (docs/administration.md lists the variables)."""
 
 import os
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -110,7 +111,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-            "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;"
+            "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
         ),
     }
 else:
@@ -167,6 +168,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = ROOT / "static_collected"
 WHITENOISE_USE_FINDERS = True
+# Files are found where they stand until collectstatic gathers them: no news to anybody.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(os.environ.get("GLA_FILES", ROOT / "files"))
 

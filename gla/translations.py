@@ -24,6 +24,7 @@ LANGUAGES = ("fr",)
 
 KEYWORDS = {
     "_": None,
+    "_t": None,
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,

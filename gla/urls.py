@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from core import jobs
+from core import job_pages
 from gla import health, home, house, search
 
 urlpatterns = [
@@ -14,10 +14,11 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("accounts/", include("allauth.urls")),
     path("health", health.health, name="health"),
-    path("jobs/", jobs.job_list, name="jobs"),
-    path("jobs/<uuid:pk>/", jobs.job_progress, name="job"),
-    path("jobs/<uuid:pk>/cancel/", jobs.job_cancel, name="job-cancel"),
-    path("jobs/<uuid:pk>/resume/", jobs.job_resume, name="job-resume"),
+    path("jobs/", job_pages.job_list, name="jobs"),
+    path("jobs/files/<uuid:pk>/", job_pages.kept_file, name="kept-file"),
+    path("jobs/<uuid:pk>/", job_pages.job_progress, name="job"),
+    path("jobs/<uuid:pk>/cancel/", job_pages.job_cancel, name="job-cancel"),
+    path("jobs/<uuid:pk>/resume/", job_pages.job_resume, name="job-resume"),
     path("portfolio/", include("portfolio.urls")),
     path("leases/", include("leases.urls")),
     path("followup/", include("followup.urls")),
