@@ -128,15 +128,15 @@ class SignalQuerySet(models.QuerySet):
         """With `days` since the oldest rent unpaid and `urgency`, the higher the sooner:
 
         months of net rent owed × 10 (at most 120) + days since ÷ 3 (at most 120) + the nature's
-        weight: missed 30, benefit stopped 25, rejected 20, partial 15, late 5.
+        weight: missed 30, benefit stopped 25, rejected 20, partial 15, late 5. Repeated lateness
+        has no age: the months it speaks of are paid.
         """
         amount, monthly = Cast("amount", BigIntegerField()), Cast("monthly", BigIntegerField())
         months = Coalesce(amount * 10 / NullIf(monthly, Value(0)), Value(10))
         weight = Case(*(When(nature=nature, then=Value(points)) for nature, points in WEIGHTS.items()))
+        age = Case(When(nature="late", then=Value(0)), default=Least(F("days") / 3, Value(120)))
         return self.annotate(days=DaysSince(F("since"), on)).annotate(
-            urgency=Cast(
-                Least(months, Value(120)) + Least(F("days") / 3, Value(120)) + weight, IntegerField()
-            )
+            urgency=Cast(Least(months, Value(120)) + age + weight, IntegerField())
         )
 
 

@@ -47,6 +47,7 @@ JOIN leases_account a ON a.id = l.account_id
 JOIN leases_account d ON d.kind = %(bank)s AND d.bank_id = 1
 LEFT JOIN leases_account h ON h.book_id = 1 AND h.kind = %(held_for)s AND h.owner_id = a.book_id
 LEFT JOIN leases_account f ON f.book_id = a.book_id AND f.kind = %(funds)s AND f.owner_id IS NULL AND f.lease_id IS NULL
+    AND f.bank_id IS NULL
 JOIN (SELECT 0 AS leg UNION ALL SELECT 1) k ON k.leg = 0 OR a.book_id <> 1
 WHERE l.id > %(m)s * 2 * %(leases)s AND l.id <= (%(m)s + 1) * 2 * %(leases)s ORDER BY l.id, k.leg
 --%

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portfolio.stock import Unit
 
@@ -20,7 +21,7 @@ class EnergyLabel(models.Model):
         G = "G", "G"
 
     unit = models.ForeignKey(Unit, models.PROTECT, related_name="energy_labels")
-    letter = models.CharField(_("label"), max_length=1, choices=Letter)
+    letter = models.CharField(pgettext_lazy("energy", "label"), max_length=1, choices=Letter)
     issued_on = models.DateField(_("issued on"))
     valid_until = models.DateField(_("valid until"))
     number = models.CharField(_("DPE number"), max_length=20, blank=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -111,3 +112,11 @@ def build(request):
 def root() -> Path:
     """The top of the repository."""
     return translations.ROOT
+
+
+@pytest.fixture(autouse=True)
+def english(settings):
+    """Tests read what the program says in English; a test of its French says so itself."""
+    settings.LANGUAGE_CODE = "en"
+    with translation.override("en"):
+        yield

@@ -45,6 +45,8 @@ def in_words(signal):
 
 def age_of(signal):
     """How many days the oldest rent unpaid is due, and the bucket of the aged balance that it makes."""
+    if signal.nature == Signal.Nature.LATE:
+        return ""
     ages = ((30, _t("0–30 days")), (60, _t("31–60 days")), (90, _t("61–90 days")))
     age = next((words for last, words in ages if signal.days <= last), _t("over 90 days"))
     days = ngettext("%(days)d day", "%(days)d days", signal.days) % {"days": signal.days}

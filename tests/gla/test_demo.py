@@ -42,12 +42,12 @@ def kept_by(units, **wanted):
 
 
 def test_4303_homes_37_percent_on_its_own_account(stock):
-    mandated = Counter(unit.segment.owners for unit in stock.units if unit.segment.title == "mandate")
+    kinds = Counter(unit.holdings[-1].owner.kind for unit in stock.units)
 
     assert len(stock.units) == 4_303
-    assert len(stock.units) - mandated.total() == 1_592
-    assert mandated["social"] + mandated["private"] == 1_463
-    assert mandated["saues"] == 1_248
+    assert kinds["own"] == 1_592
+    assert kinds["social"] + kinds["private"] == 1_463
+    assert kinds["saues"] == 1_248
 
 
 def test_the_structures_have_the_homes_that_the_association_says(stock):
@@ -157,7 +157,7 @@ def test_a_small_association_is_played_and_proved(place, capsys):
 
     assert check_ledger() == []
     assert found["faults"] == []
-    assert (found["units"], found["own"] + found["mandates"] + found["saues"]) == (60, 60)
+    assert (found["units"], found["own"] + found["landlords"] + found["saues"]) == (60, 60)
     assert found["matched"] >= 97
     assert found["wrong"] == 0
     assert found["signals"] > 0

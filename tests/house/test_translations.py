@@ -1,5 +1,6 @@
 """Every sentence a user can see is there in French."""
 
+import ast
 import contextlib
 import re
 from string import Formatter
@@ -25,6 +26,29 @@ def test_the_catalogue_has_no_sentence_that_nobody_says(language):
     kept = {(message.id, message.context) for message in translations.read(language) if message.id}
 
     assert not kept - said, "Run python -m gla.translations update"
+
+
+def test_every_name_that_gettext_goes_by_is_searched_for():
+    names = set()
+    for path in translations.modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+                names |= {name.asname or name.name for name in node.names if "gettext" in name.name}
+
+    assert names <= set(translations.KEYWORDS)
+
+
+def test_no_sentence_hides_within_an_f_string():
+    hidden = [
+        f"{path.relative_to(translations.ROOT)}:{call.lineno}"
+        for path in translations.modules()
+        for string in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(string, ast.JoinedStr)
+        for call in ast.walk(string)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in translations.KEYWORDS
+    ]
+
+    assert not hidden, f"The catalogue cannot see them: {hidden}"
 
 
 @pytest.mark.parametrize("language", translations.LANGUAGES)
