@@ -436,16 +436,19 @@ def reverse_calls(calls: models.QuerySet, *, by, now: datetime) -> int:
     Raises RunRefused while a run of the month is open.
     """
     with transaction.atomic():
-        groups = list(
-            RentCall.objects.filter(
-                lease__in=calls.values("lease"),
-                month__in=calls.values("month"),
-                item__in=calls.values("item"),
+        keys = ("lease_id", "account_id", "month", "item")
+        wanted = set(calls.order_by().values_list(*keys))
+        groups = [
+            group
+            for group in RentCall.objects.filter(
+                lease__in={lease for lease, *_rest in wanted},
+                month__in={month for _l, _a, month, _i in wanted},
             )
-            .values("lease_id", "account_id", "month", "item", "month_days")
+            .values(*keys, "month_days")
             .annotate(total=Sum("amount"), last=Max("version"), first_due=Max("due"))
             .exclude(total=0)
-        )
+            if tuple(group[key] for key in keys) in wanted
+        ]
         if not groups:
             return 0
         month = max(group["month"] for group in groups)

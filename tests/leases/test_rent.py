@@ -6,7 +6,7 @@ import pytest
 
 from core.money import euros
 from core.periods import Period
-from leases import rent
+from leases import rent, tenant_account
 from leases.models import Posting, RentCall
 from leases.rent import prorated
 from tests.builders import NOW
@@ -64,3 +64,18 @@ def test_a_reversed_call_can_be_called_again(build):
     amounts = RentCall.objects.filter(lease=lease).order_by("version").values_list("amount", flat=True)
     assert list(amounts) == [euros("412.00"), euros("-412.00"), euros("412.00")]
     assert again.sealed_calls == 1
+
+
+@pytest.mark.django_db
+def test_a_reversal_leaves_the_neighbours_alone(build):
+    """January of one lease and February of another: neither the other's January nor the first's February."""
+    first, second = build.lease(rent="300.00"), build.lease(rent="400.00")
+    january, february = date(2026, 1, 1), date(2026, 2, 1)
+    build.called(january, february)
+    chosen = RentCall.objects.filter(lease=first, month=january) | RentCall.objects.filter(
+        lease=second, month=february
+    )
+
+    assert rent.reverse_calls(chosen, by=None, now=NOW) == 2
+    assert tenant_account.balance(first, february) == euros("300.00")
+    assert tenant_account.balance(second, february) == euros("400.00")
