@@ -28,10 +28,7 @@ PAGES = 120
 
 
 def measure(url: str, *, leases: int, months: int, reps: int, only: set[str], told) -> dict:
-    """Seconds of each work and of its limits, rows, and the peak of this process's memory."""
-    told("stock")
-    stock.make_stock(leases)
-    stock.make_history(leases, months, told=lambda month: told(f"history {month}"))
+    """Seconds of each work and of its limits, rows, and the peak of this process's memory; over a built stock."""
     told("plain schema")
     aside(plain.build, url, leases, [stock.month_number(number) for number in range(months)])
     found: dict[str, dict] = {}
@@ -41,7 +38,8 @@ def measure(url: str, *, leases: int, months: int, reps: int, only: set[str], to
         for name, value in (("seconds", seconds), ("own", own), ("plain", of_plain)):
             kept[name] += value if isinstance(value, list) else [value]
         kept["memory"] = max(kept["memory"], megabytes)
-        told(work)
+        if not isinstance(seconds, list):
+            told(f"{work}: {seconds:.3f} s, {seconds / own:.2f} × its limit\n")
 
     if "aged" in only:
         aged(url, months, reps, keep)

@@ -38,9 +38,11 @@ def live_site(fresh_database, tmp_path, root) -> Iterator[Site]:
         port = free.getsockname()[1]
     site = Site(f"http://127.0.0.1:{port}", fresh_database, tmp_path / "site.log")
     command = [sys.executable, "-u", "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+    # Its long work runs in the site's own process: no worker stands beside it, on PostgreSQL either.
+    environment = {"GLA_WORKERS": "0", **fresh_database.environment}
     with site.log.open("w") as log:
         process = subprocess.Popen(
-            command, cwd=root, env=site.database.environment, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
     try:
         wait_for(site, process, port)
