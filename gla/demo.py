@@ -170,7 +170,7 @@ def demo(job, *, units: int, months: int, today: str) -> Iterator[jobs.Part]:
         yield part(
             f"bank {month:%Y-%m}",
             _t("Bank of %(month)s") % {"month": f"{month:%Y-%m}"},
-            lambda month=month: play_bank(month),
+            lambda month=month: play_bank(month, today=day),
         )
     yield part("arrears", _t("Unpaid rent of today"), lambda: play_arrears(day, units))
     return summary(day)
@@ -248,9 +248,9 @@ def play_rent(month: date) -> dict:
     return {"calls": run.sealed_calls, "EUR": str(run.sealed_total.amount)}
 
 
-def play_bank(month: date) -> dict:
-    """Import a month's statements, then the lists that explain their grouped lines."""
-    by, now = user("gestion"), _at(next_month(month), 9)
+def play_bank(month: date, *, today: date) -> dict:
+    """Import a month's statements on the first of the next, then the lists that explain their lines."""
+    by, now = user("gestion"), _at(min(next_month(month), today), 9)
     place = folder() / f"{month:%Y-%m}"
     movements = suspense = lists = 0
     for path in sorted(place.iterdir()) if place.exists() else ():

@@ -191,10 +191,10 @@ def test_run_again_it_changes_nothing(place):
 def test_stopped_half_way_it_goes_on_where_it_stopped(place, monkeypatch):
     whole, second = demo.play_bank, date(2026, 8, 1)
 
-    def power_cut(month):
+    def power_cut(month, *, today):
         if month == second:
             raise KeyboardInterrupt
-        return whole(month)
+        return whole(month, today=today)
 
     monkeypatch.setattr(demo, "play_bank", power_cut)
     with pytest.raises(CommandError, match="again"), translation.override("en"):
