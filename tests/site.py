@@ -41,9 +41,7 @@ def live_site(fresh_database, tmp_path, root) -> Iterator[Site]:
     # Its long work runs in the site's own process: no worker stands beside it, on PostgreSQL either.
     environment = {"GLA_WORKERS": "0", **fresh_database.environment}
     with site.log.open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         wait_for(site, process, port)
         yield site
