@@ -1,6 +1,8 @@
 """The database that is measured, built in a process of its own: what the load took is not counted."""
 
 import sys
+from datetime import date
+from pathlib import Path
 
 
 def build(leases: int, months: int) -> None:
@@ -22,3 +24,13 @@ def build(leases: int, months: int) -> None:
     stock.make_stock(leases)
     stock.make_history(leases, months, told=lambda month: told(f"history {month}"))
     connection.close()
+
+
+def written(leases: int, called: date) -> Path:
+    """The bank's file of a month, written in a process of its own as well."""
+    import django
+
+    django.setup()
+    from benchmarks import works
+
+    return works.write_statement(leases, called)

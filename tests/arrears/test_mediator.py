@@ -258,6 +258,7 @@ def test_a_signal_is_handled_from_the_page(visit, missed):
     answer = visit("mediator", "signal-handle", missed.pk, post={"because": "promised"})
 
     assert answer.url == reverse("arrears-lease", args=[missed.lease_id])
+    assert visit("mediator", "arrears-lease", missed.lease_id).content.count(b"The signal is closed.") == 1
     missed.refresh_from_db()
     assert (missed.closed_because, missed.handled_by) == ("promised", visit.users["mediator"])
 
