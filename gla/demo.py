@@ -7,9 +7,8 @@ stopped. Its row is also the mark of a database that the demonstration made itse
 import csv
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -44,6 +43,7 @@ from leases import bank, ledger, tenant_account
 from leases.imports import import_leases
 from leases.lease import Lease, PayerIban
 from leases.lifecycle import end_lease, return_keys
+from leases.management.commands.matching_report import held_against
 from leases.proof import check_ledger
 from leases.remittances import import_payment_list
 from leases.rent import RentCall, RentRun, run_rent
@@ -351,57 +351,6 @@ def play_arrears(today: date, units: int) -> dict:
 # ---- what it says -----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Truth:
-    """Automatic matching held against the true payers, line by line: counts, and the wrong ones."""
-
-    lines: int = 0
-    matched: int = 0
-    wrong: int = 0
-
-    @property
-    def percent(self) -> float:
-        return 100 * self.matched / self.lines if self.lines else 0.0
-
-
-def held_against_truth(truth: Path) -> Truth:
-    """Compare what the program matched by itself with payeurs.csv; a line of a list counts as one."""
-    told: dict[tuple, Counter] = defaultdict(Counter)
-    lines: Counter = Counter()
-    with truth.open(encoding="utf-8", newline="") as opened:
-        for row in csv.DictReader(opened, delimiter=";"):
-            key = (row["bank_iban"], row["booked"], row["bank_reference"])
-            told[key][row["lease_reference"] or row["payer"]] += _cents(row["amount"])
-            lines[key, row["lease_reference"] or row["payer"]] += 1
-    found: dict[tuple, Counter] = defaultdict(Counter)
-    leaves = bank.Allocation.objects.filter(settled_by=None).exclude(how__in=("suspense", "manual"))
-    rows = leaves.values_list(
-        "movement__bank__iban",
-        "movement__booked",
-        "movement__bank_reference",
-        "lease__reference",
-        "how",
-        "amount",
-    )
-    for iban, booked, reference, lease, how, amount in rows.iterator(chunk_size=5_000):
-        tick()
-        found[iban, booked.isoformat(), reference]["banque" if how == "fee" else lease] += round(
-            amount.amount * 100
-        )
-    outcome = Truth(lines=sum(lines.values()))
-    for key, payers in told.items():
-        for payer, cents in found.get(key, {}).items():
-            if payers.get(payer) == cents:
-                outcome.matched += lines[key, payer]
-            else:
-                outcome.wrong += 1
-    return outcome
-
-
-def _cents(text: str) -> int:
-    return int(text.replace(".", ""))
-
-
 def summary(today: date) -> dict:
     """What the demonstration holds on its day: figures that its summary shows."""
     say(_t("Counting, and proving the ledger") + " ")
@@ -412,7 +361,7 @@ def summary(today: date) -> dict:
         for name in ("not_due", "d0_30", "d31_60", "d61_90", "over_90"):
             buckets[name] += round(getattr(account, name).amount * 100)
         wait += account.benefit_wait
-    truth = held_against_truth(folder() / "payeurs.csv")
+    truth = held_against(folder() / "payeurs.csv")
     say(".")
     faults = [str(fault) for fault in check_ledger()]
     say(".\n")
@@ -435,7 +384,7 @@ def summary(today: date) -> dict:
         "benefit_wait": str(wait.amount),
         "lines": truth.lines,
         "matched": round(truth.percent, 2),
-        "wrong": truth.wrong,
+        "wrong": len(truth.wrong),
         "signals": signals.Signal.objects.open().count(),
         "suspense": bank.Allocation.objects.in_suspense().count(),
         "faults": faults,
