@@ -1,0 +1,1 @@
+"""The accounts given: owners, payouts, reconciliation, closing, grants."""

@@ -1,0 +1,1 @@
+"""Payments collected otherwise than by transfer: mandates and direct debits, the desk."""

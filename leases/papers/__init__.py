@@ -1,0 +1,1 @@
+"""The papers sent: notices, receipts, letters, contracts."""

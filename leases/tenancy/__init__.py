@@ -1,0 +1,1 @@
+"""The life of a tenancy: application, inspections, deposits, departure, temporary stays."""

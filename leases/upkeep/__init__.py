@@ -1,0 +1,1 @@
+"""What a lease obliges: insurance and boiler certificates, repairs, re-letting."""

@@ -1,0 +1,1 @@
+"""The yearly work: indices, rent revision, expenses and charges."""
