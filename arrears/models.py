@@ -1,5 +1,6 @@
 """The arrears' models, subject by subject."""
 
+from arrears.benefit_reports import BenefitReport
 from arrears.signals import Contact, Flagging, Signal
 
-__all__ = ["Contact", "Flagging", "Signal"]
+__all__ = ["BenefitReport", "Contact", "Flagging", "Signal"]

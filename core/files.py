@@ -61,12 +61,15 @@ class KeptFile(models.Model):
         return reverse("kept-file", args=[self.pk])
 
 
-def keep(data: bytes, name: str, *, kind: str, resource: str, action: str, by) -> KeptFile:
-    """Keep a file of at most BYTE_LIMIT. Raises TooLarge."""
-    if len(data) > BYTE_LIMIT:
+def keep(
+    data: bytes, name: str, *, kind: str, resource: str, action: str, by, limit: int | None = None
+) -> KeptFile:
+    """Keep a file of at most BYTE_LIMIT, or what is said for a file of our own. Raises TooLarge."""
+    limit = BYTE_LIMIT if limit is None else limit
+    if len(data) > limit:
         raise TooLarge(
             _t("the file"),
-            _t("It is larger than %(limit)d MB.") % {"limit": BYTE_LIMIT // 1_000_000},
+            _t("It is larger than %(limit)d MB.") % {"limit": limit // 1_000_000},
             _t("Split it into several files."),
         )
     drop_old()

@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractUser
 
 from core import dialect
 from core.audit import AuditLine
+from core.documents import Document, DocumentTemplate, Letterhead, Sending
 from core.files import KeptFile
 from core.job import Job, JobPart
 from core.tokens import ApiToken
@@ -14,4 +15,16 @@ class User(AbstractUser):
 
 
 # dialect: teaches text fields the lookup `spoken`.
-__all__ = ["ApiToken", "AuditLine", "Job", "JobPart", "KeptFile", "User", "dialect"]
+__all__ = [
+    "ApiToken",
+    "AuditLine",
+    "Document",
+    "DocumentTemplate",
+    "Job",
+    "JobPart",
+    "KeptFile",
+    "Letterhead",
+    "Sending",
+    "User",
+    "dialect",
+]

@@ -17,9 +17,17 @@ SENTENCES = {
         _("The audit is added to, never changed nor removed."),
         _("Leave the line as it is."),
     ),
+    "benefit_not_with_alt": (
+        _("ALT and a housing benefit never pay for the same home in the same month."),
+        _("Stop the benefit from the month of the ALT stay, or correct the home or the contract."),
+    ),
     "benefit_one_at_a_time": (
         _("Another housing benefit of this lease runs on the same days."),
         _("End the earlier right before the new one starts."),
+    ),
+    "document_append_only": (
+        _("A paper that was made is never changed nor removed."),
+        _("Make a new one."),
     ),
     "entry_sealed": (
         _("This entry is sealed: it takes no more lines."),
@@ -61,6 +69,14 @@ SENTENCES = {
         _("This home is already out of service on the same days."),
         _("Change the dates so that they do not meet."),
     ),
+    "period_final": (
+        _("The accounting file of that year was declared final: its period stays closed."),
+        _("Correct by a posting in the open period."),
+    ),
+    "period_locked": (
+        _("The accounts are closed on that day."),
+        _("Post it in the open period: give a later date, or have the director open the period again."),
+    ),
     "posting_across_books": (
         _("A posting stays within one book: money of an owner is kept apart."),
         _("Go through the clearing accounts."),
@@ -68,6 +84,10 @@ SENTENCES = {
     "posting_replaces": (
         _("A posting is never written over another."),
         _("Post a new line."),
+    ),
+    "revision_append_only": (
+        _("A revision is never changed nor removed."),
+        _("Undo it: the former rent runs again."),
     ),
     "rent_term_one_at_a_time": (
         _("Another amount for the same item of this lease holds on the same days."),

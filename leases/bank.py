@@ -193,7 +193,9 @@ class Allocation(models.Model):
         ]
         indexes = [
             models.Index(fields=["lease"], name="allocation_chosen", condition=Q(chosen=True)),
+            models.Index(fields=["note"], name="allocation_payout", condition=Q(how="payout")),
             models.Index(fields=["undoes"], name="allocation_undoes", condition=Q(undoes__isnull=False)),
+            models.Index(fields=["on"], name="allocation_on"),
         ]
 
     def __str__(self):
@@ -317,6 +319,8 @@ def _import_one(
             return ImportedStatement(
                 bank, one.start, one.end, None, known=len(one.movements) - zero, zero=zero
             )
+        if new.movements:
+            ledger.require_open(min(movement.booked for movement, *_rest in new.movements))
         entry = (
             Entry.objects.create(label=f"Statement {bank.pk} {one.end:%Y-%m-%d}", recorded_at=now)
             if new.movements
@@ -353,6 +357,9 @@ def _import_one(
             ledger.seal(entry)
             found = Allocation.objects.filter(movement__statement=statement).values_list("how")
             by_rule = dict(found.annotate(count=Count("pk")).order_by("how"))
+            if known := by_rule.get("payout"):
+                # What we paid to owners went through suspense, and out of it at once.
+                by_rule = {how: n - known * (how == "suspense") for how, n in by_rule.items()}
         audit.record(by, "import", "statement", statement.pk, movements=len(new.movements))
     return ImportedStatement(
         bank,
@@ -561,6 +568,10 @@ def add_allocations(
     movement: Movement, made: list[Allocation], *, label: str, now: datetime
 ) -> list[Allocation]:
     """Write allocations of one movement, whose row is locked, and post them under one sealed entry."""
+    ledger.require_open(
+        min(one.on for one in made),
+        Account.objects.filter(pk__in={one.account_id for one in made}).values_list("book", flat=True),
+    )
     after = movement.allocations.aggregate(last=models.Max("pk"))["last"] or 0
     made = Allocation.objects.bulk_create(made, batch_size=BATCH)
     entry = Entry.objects.create(label=f"{label} {movement.pk}", recorded_at=now)

@@ -39,7 +39,8 @@ from core.periods import ONE_DAY, next_month
 from core.refusals import SENTENCES
 from core.tables import RowError, TableRow
 from leases import rent
-from leases.benefits import Benefit
+from leases.benefits import Benefit, lent_homes, with_alt
+from leases.collecting.mandates import Mandate
 from leases.columns import (
     BENEFIT,
     COLUMN,
@@ -164,6 +165,9 @@ def _gather(rows: list[TableRow], errors: list[RowError]) -> LeaseFile:
         given[reference].update(
             k for k in ("place_reference", "head_reference", "rent") if row[k] is not None
         )
+    # Once its mandate is recorded, a lease's reference of debit is the mandate's, amended on its page.
+    for mandate in kept(Mandate.objects.select_related("lease"), "lease__reference", leases):
+        leases[mandate.lease.reference].values.pop("debit_mandate", None)
     found_persons = resolve(Person, persons, needed=["last_name"])
     found_households = resolve(Household, households, needed=[])
     for said in leases.values():
@@ -297,6 +301,7 @@ def _dated(file: LeaseFile, *, on: date) -> Facts:
         known = _known(queryset, file.leases)
         for reference, wanted in wanted_by_lease.items():
             dated.merge(known[file.leases.get(reference).pk], wanted)
+    _alt(occupancies, benefits, errors)
     _ibans(file, facts)
     return facts
 
@@ -379,7 +384,8 @@ def _benefit(row: TableRow, lease: Lease, before: dict, found: dict, errors: lis
         row, COLUMN["benefit_end"], row["benefit_start"], row["benefit_end"], errors
     ):
         return
-    if row["benefit_kind"] not in KINDS[lease.kind].benefits:
+    possible = KINDS[lease.kind].benefits
+    if row["benefit_kind"] not in possible:
         errors.append(
             RowError(
                 row.sheet,
@@ -387,7 +393,7 @@ def _benefit(row: TableRow, lease: Lease, before: dict, found: dict, errors: lis
                 COLUMN["benefit_kind"].name,
                 str(_("This kind of contract opens no right to this benefit.")),
                 str(_("Check it with the payer.")),
-                blocking=False,
+                blocking=not possible,
             )
         )
     benefit = Benefit(
@@ -401,6 +407,16 @@ def _benefit(row: TableRow, lease: Lease, before: dict, found: dict, errors: lis
         end=row["benefit_end"],
     )
     found[lease.reference].append((benefit, row))
+
+
+def _alt(stays: dict, rights: dict, errors: list[RowError]) -> None:
+    """Refuse a benefit for a home that ALT already pays for (the database, between lines of the file)."""
+    lent = lent_homes()
+    for reference, wanted in rights.items():
+        for right, row in wanted:
+            if any(with_alt((right.start, right.end), stay, lent) for stay, _row in stays.get(reference, ())):
+                reason, remedy = SENTENCES["benefit_not_with_alt"]
+                refuse(row, "benefit_start", str(reason), str(remedy), errors)
 
 
 def _ibans(file: LeaseFile, facts: Facts) -> None:

@@ -16,11 +16,16 @@ from core.files import KeptFile, file_job
 from core.imports import Echo, Imported, told
 from core.jobs import LISTED, Job, fault_rows, tell
 from core.money import to_cents
+from core.today import today
+from leases.accounts.owner_terms import import_terms
 from leases.bank import import_statement
+from leases.checkpoint import keep_soon
+from leases.collecting import mandate_file, returns
 from leases.formats.statement import BadFile
 from leases.imports import import_leases, import_stock
 from leases.opening import OpeningReport, import_balances
 from leases.remittances import import_payment_list
+from leases.yearly.expense_files import import_expenses, import_shares
 
 SHOWN_DIFFERENCES = 200
 
@@ -49,17 +54,33 @@ def balance_file(asked: Job, kept: KeptFile, *, on: str) -> dict:
     return outcome(done) | {"report": reported(done.report)}
 
 
+@file_job("import_expenses", title=_("Import of expenses"), page="import-expenses")
+def expense_file(asked: Job, kept: KeptFile) -> dict:
+    now = timezone.now()
+    return outcome(import_expenses(kept.content, by=asked.created_by, now=now, echo=echo(asked)))
+
+
+@file_job("import_keys", title=_("Import of values of keys"), page="import-keys")
+def share_file(asked: Job, kept: KeptFile) -> dict:
+    now = timezone.now()
+    return outcome(import_shares(kept.content, by=asked.created_by, now=now, echo=echo(asked)))
+
+
 @file_job("import_statement", title=_("Import of a bank statement"), page="import-statement")
 def statement_file(asked: Job, kept: KeptFile) -> dict:
     try:
-        done = import_statement(kept.content, kept.name, by=asked.created_by, now=timezone.now())
+        now = timezone.now()
+        done = import_statement(kept.content, kept.name, by=asked.created_by, now=now)
+        learnt = returns.learn_from(done, by=asked.created_by, now=now)
     except BadFile as fault:
         raise in_words(fault) from fault
+    keep_soon(asked.created_by)
     return {
         "changed": done.changed,
         "movements": done.movements,
-        "matched": done.matched,
-        "suspense": done.suspense,
+        "matched": done.matched + learnt.split,
+        "suspense": done.suspense - learnt.split,
+        "debits": {"collected": learnt.collected, "returned": learnt.returned, "split": learnt.split},
         "parts": [
             {
                 "bank": part.bank.name,
@@ -75,8 +96,10 @@ def statement_file(asked: Job, kept: KeptFile) -> dict:
         ],
         "summary": [
             [_t("New movements"), done.movements],
-            [_t("Placed by the rules"), done.matched],
-            [_t("To identify"), done.suspense],
+            [_t("Placed by the rules"), done.matched + learnt.split],
+            [_t("To identify"), done.suspense - learnt.split],
+            [_t("Direct debits collected"), learnt.collected],
+            [_t("Direct debits sent back"), learnt.returned],
             [_t("Known already"), done.known],
         ],
     }
@@ -97,6 +120,37 @@ def list_file(asked: Job, kept: KeptFile) -> dict:
         "odd_total": to_cents(done.odd_total),
         "summary": [[_t("Lines settled"), done.settled], [_t("Lines to identify"), done.odd]],
     }
+
+
+@file_job("import_debit_report", title=_("Reading of a bank report on debits"), page="import-debit-report")
+def debit_report_file(asked: Job, kept: KeptFile) -> dict:
+    now = timezone.now()
+    try:
+        done = returns.import_debit_report(kept.content, kept.name, by=asked.created_by, now=now)
+    except BadFile as fault:
+        raise in_words(fault) from fault
+    return {
+        "debits": [debit.pk for debit in done.returned],
+        "known": done.known,
+        "unknown": list(done.unknown),
+        "summary": [
+            [_t("Direct debits sent back"), len(done.returned)],
+            [_t("Known already"), done.known],
+            [_t("Not made here"), len(done.unknown)],
+        ],
+    }
+
+
+@file_job("import_owner_terms", title=_("Import of owners' terms"), page="import-owner-terms")
+def owner_terms_file(asked: Job, kept: KeptFile) -> dict:
+    now = timezone.now()
+    return outcome(import_terms(kept.content, by=asked.created_by, now=now, echo=echo(asked)))
+
+
+@file_job("import_mandates", title=_("Import of mandates"), page="import-mandates")
+def mandates_file(asked: Job, kept: KeptFile) -> dict:
+    on = today()
+    return outcome(mandate_file.import_mandates(kept.content, on=on, by=asked.created_by, echo=echo(asked)))
 
 
 def in_words(fault: BadFile) -> Refusal:

@@ -6,15 +6,18 @@ An entry groups the postings of one act; once sealed it takes no more. Nothing h
 deleted (leases/sql/ledger.*.sql); a correction is a reversal. Ids only: no name, no IBAN.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core import dialect
+from core.errors import Refusal
 from core.money import EuroField
 from portfolio.owners import Owner
 
@@ -45,7 +48,9 @@ class AccountKind:
 
 
 TENANT, BENEFIT, BANK, SUSPENSE, HELD_FOR, FUNDS, ADVANCE, OPENING, EXPENSE = range(1, 10)
-RENT, CHARGES, SERVICES, OTHER, INDEMNITY = range(21, 26)
+DEPOSIT, SUPPLIER, CASH, CHEQUES, CARDS, PAID_OUT, DOUBTFUL, VAT, OWED_OWNER = range(10, 19)
+RENT, CHARGES, SERVICES, OTHER, INDEMNITY, FEES_EARNED, RECHARGED = range(21, 28)
+WORKS, UPKEEP, FEES_PAID, LOSS, PROVISION, HEAD_RENT, GUARANTEE, GUARANTEE_GIVEN = range(41, 49)
 
 ACCOUNT_KINDS = {
     kind.code: kind
@@ -59,11 +64,30 @@ ACCOUNT_KINDS = {
         AccountKind(ADVANCE, "4671", _("Advanced by the manager"), ""),
         AccountKind(OPENING, "890", _("Opening balances"), ""),
         AccountKind(EXPENSE, "627", _("Bank charges"), ""),
+        AccountKind(DEPOSIT, "165", _("Deposit received"), "lease"),
+        AccountKind(SUPPLIER, "401", _("Suppliers"), ""),
+        AccountKind(CASH, "531", _("Cash desk"), ""),
+        AccountKind(CHEQUES, "5112", _("Cheques to bank"), ""),
+        AccountKind(CARDS, "5115", _("Card payments to receive"), ""),
+        AccountKind(PAID_OUT, "4551", _("Paid to the owner"), ""),
+        AccountKind(DOUBTFUL, "491", _("Provision for doubtful debts"), ""),
+        AccountKind(VAT, "44571", _("VAT collected"), ""),
+        AccountKind(OWED_OWNER, "4011", _("Rent to pay to an owner"), "owner"),
         AccountKind(RENT, "7061", _("Rent"), ""),
         AccountKind(CHARGES, "7062", _("Service charges"), ""),
         AccountKind(SERVICES, "7063", _("Optional services"), ""),
         AccountKind(OTHER, "7064", _("Other items"), ""),
         AccountKind(INDEMNITY, "7065", _("Occupation indemnity"), ""),
+        AccountKind(FEES_EARNED, "7066", _("Management fees earned"), ""),
+        AccountKind(RECHARGED, "7067", _("Repairs charged to tenants"), ""),
+        AccountKind(WORKS, "6152", _("Works"), ""),
+        AccountKind(UPKEEP, "614", _("Recoverable expenses"), ""),
+        AccountKind(FEES_PAID, "6226", _("Management fees paid"), ""),
+        AccountKind(LOSS, "654", _("Debts written off"), ""),
+        AccountKind(PROVISION, "6817", _("Allocation to provisions"), ""),
+        AccountKind(HEAD_RENT, "6132", _("Rent owed to owners"), ""),
+        AccountKind(GUARANTEE, "7718", _("Guarantees received"), ""),
+        AccountKind(GUARANTEE_GIVEN, "6588", _("Guarantees paid to owners"), ""),
     )
 }
 
@@ -110,6 +134,8 @@ class Source(models.IntegerChoices):
     CALL = 1, _("Rent call")
     ALLOCATION = 2, _("Bank movement")
     OPENING = 3, pgettext_lazy("taken over", "Opening balance")
+    OPERATION = 4, _("Operation")
+    RECEIPT = 5, _("Payment at the desk")
 
 
 class Entry(models.Model):
@@ -184,6 +210,58 @@ def association_book_id() -> int:
     kept = Book.objects.filter(owner=None).values_list("pk", flat=True).first()
     # Of two who make it at once, the second takes the first's.
     return kept if kept is not None else Book.objects.get_or_create(owner=None)[0].pk
+
+
+class PeriodLock(models.Model):
+    """Up to which day postings are closed (*clôture de période*): added to, never changed.
+
+    book: null for all books. up_to: last day closed, null where all is open again. The last line of a
+    book holds, and the last one for all books: the later of the two days closes it.
+    reason: why days are opened again.
+    """
+
+    book = models.ForeignKey(Book, models.PROTECT, null=True, blank=True, related_name="+")
+    up_to = models.DateField(_("closed up to"), null=True, blank=True, db_index=True)
+    at = models.DateTimeField(_("at"))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("period lock"), _("period locks")
+
+    def __str__(self):
+        return f"{self.book_id or '*'}: {self.up_to}"
+
+
+class PeriodLocked(Refusal):
+    """A posting dated in a period that is closed (*période clôturée*)."""
+
+
+def closed_days() -> dict[int | None, date]:
+    """The last day closed: by book id where a book has its own, under None for all books; one query."""
+    kept = dict(PeriodLock.objects.order_by("pk").values_list("book", "up_to"))
+    return {book: day for book, day in kept.items() if day}
+
+
+def closed_up_to(book_id: int | None = None) -> date | None:
+    """The last day closed of a book, or of all books where none is given; None while nothing is."""
+    closed = closed_days()
+    return max((closed[key] for key in {book_id, None} & closed.keys()), default=None)
+
+
+def require_open(day: date, books: Iterable[int] | None = None) -> None:
+    """Refuse a posting dated on a closed day: in these books (ids), or in any. Raises PeriodLocked."""
+    closed = closed_days()
+    if not closed:
+        return
+    among = closed.keys() if books is None else {None, *books} & closed.keys()
+    last = max((closed[key] for key in among), default=None)
+    if last is not None and day <= last:
+        raise PeriodLocked(
+            f"{day:%d/%m/%Y}",
+            _("The accounts are closed up to %(day)s.") % {"day": f"{last:%d/%m/%Y}"},
+            _("Post it in the open period: give a later date, or have the director open the period again."),
+        )
 
 
 # Each line weighs by its own number, so that lines of one entry cannot change places unseen, and

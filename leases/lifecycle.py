@@ -14,7 +14,7 @@ from core import audit
 from core.errors import Refusal
 from core.periods import first_of_month
 from leases import rent
-from leases.benefits import Benefit
+from leases.benefits import Benefit, require_right
 from leases.lease import Lease
 from leases.occupancy import Occupancy
 from leases.terms import RentTerm
@@ -122,8 +122,11 @@ def change_benefit(
     """Record what the CAF or MSA tells (*notification de droits*): a new amount, or None for a stop.
 
     since: first day of the first month concerned. told: payer, kind, beneficiary_number for a first right.
+    Raises LeaseRefused where a later right is recorded, NoRight where none is open (contract, ALT).
     """
     since = first_of_month(since)
+    if amount:
+        require_right(lease, since=since)
     with transaction.atomic():
         Lease.objects.select_for_update().get(pk=lease.pk)
         current = (

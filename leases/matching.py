@@ -52,6 +52,7 @@ HOW = {
         How("list", _("Payment list"), _("A line of the payment list says so.")),
         How("return", _("Returned payment"), _("It takes back a payment of this lease.")),
         How("fee", _("Bank charges"), _("The bank took its charges.")),
+        How("payout", _("Payment to an owner"), _("It carries the reference of our payment to an owner.")),
         How("suspense", _("To identify"), _("No rule says whose it is."), automatic=False),
         How("manual", _("By hand"), _("Somebody said so."), automatic=False),
     )
@@ -84,6 +85,8 @@ def match(cursor, *, statement_id: int, days: set[date], suspense: int, expense:
     months, bounds = _months(days)
     for text in dialect.load(QUERIES / "match.sql").split("--%"):
         dialect.execute(cursor, text.format(months=months), params | bounds)
+    # What we ourselves paid to owners leaves suspense at once.
+    dialect.execute(cursor, dialect.load(QUERIES / "owners_match.sql"), params)
 
 
 def open_tenant_accounts() -> None:

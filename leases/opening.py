@@ -173,6 +173,7 @@ def import_balances(file, *, on: date, by, now: datetime, echo: Echo = silent) -
             _("The take-over is not on the first of a month."),
             _("Choose the first day of the month that this program calls first."),
         )
+    ledger.require_open(on)
     data = content(file)
     rows, errors = read_lines(data, BALANCE_COLUMNS, fields=FIELDS, ranges=RANGES, echo=echo)
     imported = Imported(rows=len(rows))
@@ -306,7 +307,11 @@ def _find_lease_accounts(openings: list[Opening], errors: list[RowError], *, on:
     }
     called = set()
     for call in kept(
-        RentCall.objects.filter(month__lt=on).values_list("lease_id", flat=True).distinct(), "lease_id", ids
+        RentCall.objects.filter(month__in=rent.RentRun.objects.filter(month__lt=on).values("month"))
+        .values_list("lease_id", flat=True)
+        .distinct(),
+        "lease_id",
+        ids,
     ):
         called.add(call)
     for one in wanted:

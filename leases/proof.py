@@ -11,8 +11,9 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from core import dialect, sqlfile
-from leases import ledger, rent
+from leases import checkpoint, ledger, rent
 from leases.ledger import Source
+from leases.operations import OPERATIONS
 from leases.terms import BENEFIT, ITEMS
 
 QUERIES = Path(__file__).resolve().parent / "queries"
@@ -45,10 +46,14 @@ PROOFS = {
     "bank_balance": _("A bank account in the ledger differs from its last statement"),
     "opening_unposted": _("An opening balance has no posting"),
     "opening_posting": _("A posting differs from its opening balance, or has none"),
+    "operation_unposted": _("An operation has no posting"),
+    "operation_posting": _("A posting differs from its operation, or has none"),
+    "operation_undone": _("An undoing is not the opposite of its operation"),
     "unknown_source": _("A posting comes from nothing known"),
     "across_books": _("A posting crosses two books"),
     "overdrawn": _("A mandant's funds are below zero"),
     "suspense": _("More was settled from suspense than was put there"),
+    "checkpoint": _("The checkpoint of the accounts differs from the full reckoning"),
     "guard_missing": _("A guard of the database is missing or was changed"),
 }
 
@@ -60,6 +65,8 @@ def check_ledger(*, most: int = 20) -> list[Fault]:
         "call": Source.CALL,
         "allocation": Source.ALLOCATION,
         "opening": Source.OPENING,
+        "operation": Source.OPERATION,
+        "receipt": Source.RECEIPT,
         "benefit": BENEFIT,
         "tenant_account": ledger.TENANT,
         "bank_account": ledger.BANK,
@@ -71,9 +78,16 @@ def check_ledger(*, most: int = 20) -> list[Fault]:
         "digest_day": ledger.DIGEST_DAY,
         "most": most,
     }
-    parts = {"kinds": kinds, "posting_digest": ledger.POSTING_DIGEST, "call_digest": rent.CALL_DIGEST}
+    pays = ", ".join(str(kind.code) for kind in OPERATIONS.values() if kind.pays)
+    parts = {
+        "kinds": kinds,
+        "pays": pays,
+        "posting_digest": ledger.POSTING_DIGEST,
+        "call_digest": rent.CALL_DIGEST,
+    }
     faults = [Fault("guard_missing", f"{thing.kind} {thing.name}") for thing in sqlfile.missing(connection)]
     for statement in dialect.load(QUERIES / "proof.sql").split("--%"):
         for proof, line in dialect.rows(statement.format(**parts) + " LIMIT %(most)s", params):
             faults.append(Fault(proof, line))
+    faults += [Fault(*one) for one in checkpoint.differences(most=most)]
     return faults

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from moneyed import Money
 
 from core import audit
 from core.errors import Refusal
-from core.money import from_cents, to_cents
+from core.money import EuroField, from_cents, to_cents
 from leases import ledger, matching
 from leases.bank import Allocation, Movement, add_allocations
 from leases.bank_accounts import BankAccount
@@ -37,6 +37,32 @@ ODD = {
     "differs": _("The number and the reference are of two different leases."),
 }
 """Why a line of a list stays in suspense."""
+
+
+class ListDetail(models.Model):
+    """What a payment list holds for a lease and month beside that month's benefit (*rappel, retenue*).
+
+    recall: a back-payment, EUR; recovery: kept back for an overpayment, EUR; the movement holds the net.
+    """
+
+    movement = models.ForeignKey(Movement, models.PROTECT, related_name="+")
+    lease = models.ForeignKey(Lease, models.PROTECT, related_name="+")
+    month = models.DateField(_("month"))
+    recall = EuroField(_("back-payment"), default=0)
+    recovery = EuroField(_("recovery"), default=0)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("detail of a payment list"), _("details of payment lists")
+        constraints = [
+            models.CheckConstraint(
+                name="list_detail_says_something",
+                condition=Q(recall__gte=0, recovery__gte=0) & (Q(recall__gt=0) | Q(recovery__gt=0)),
+            )
+        ]
+        indexes = [models.Index(fields=["month", "lease"], name="list_detail_month")]
+
+    def __str__(self):
+        return f"{self.lease_id} {self.month:%Y-%m}"
 
 
 class NoSuchTransfer(Refusal):
@@ -67,7 +93,12 @@ def import_payment_list(data: bytes, *, by, now: datetime) -> Split:
     """
     listed = read_list(data)
     with transaction.atomic():
-        movement = _transfer(listed)
+        return split_transfer(_transfer(listed), listed, by=by, now=now)
+
+
+def split_transfer(movement: Movement, listed: BenefitList, *, by, now: datetime) -> Split:
+    """Split one movement by its list; the same list again changes nothing. Raises NoSuchTransfer, ListDiffers."""
+    with transaction.atomic():
         movement = Movement.objects.select_for_update().select_related("bank").get(pk=movement.pk)
         waiting = list(Allocation.objects.in_suspense().filter(movement=movement, settles=None))
         whole = [
@@ -89,8 +120,9 @@ def import_payment_list(data: bytes, *, by, now: datetime) -> Split:
                 _("This transfer is no longer whole in suspense."),
                 _("Take back what was settled by hand, then import the list again."),
             )
-        made, odd = _lines(listed, whole[0], by=by)
+        made, odd, details = _lines(listed, whole[0], by=by)
         made = add_allocations(movement, made, label="List", now=now)
+        ListDetail.objects.bulk_create(details, batch_size=1_000)
         audit.record(by, "settle", "suspense", whole[0].pk, lines=len(made), odd=odd)
     parted = [one for one in made if one.how == "suspense"]
     return Split(
@@ -155,12 +187,25 @@ def _transfer(listed: BenefitList) -> Movement:
     return (same or found)[0]
 
 
-def _lines(listed: BenefitList, whole: Allocation, *, by) -> tuple[list[Allocation], int]:
-    """The allocations that the list makes of a suspense line, unsaved, and how many lines are odd."""
+def _lines(listed: BenefitList, whole: Allocation, *, by) -> tuple[list[Allocation], int, list[ListDetail]]:
+    """The allocations that the list makes of a suspense line and its details, unsaved; how many lines are odd."""
     pays_benefit = bool(_benefit_payer(listed))
     leases = _leases_by_reference(line.lease_reference for line in listed.lines)
     holders = _holders(listed) if pays_benefit else {}
-    answers = [(line, *_whose(line, leases, holders)) for line in listed.lines if line.net_cents]
+    answers = [(line, *_whose(line, leases, holders)) for line in listed.lines]
+    # A line whose benefit is kept back whole moves no money, and is still told.
+    details = [
+        ListDetail(
+            movement_id=whole.movement_id,
+            lease_id=lease,
+            month=line.month,
+            recall=from_cents(line.recall_cents),
+            recovery=from_cents(line.recovery_cents),
+        )
+        for line, lease, _odd in answers
+        if lease and (line.recall_cents or line.recovery_cents)
+    ]
+    answers = [answer for answer in answers if answer[0].net_cents]
     kind = ledger.BENEFIT if pays_benefit else ledger.TENANT
     accounts = _accounts({(lease, line.month) for line, lease, _odd in answers if lease}, kind)
     common = {"movement_id": whole.movement_id, "on": whole.on, "settles": whole, "by": by}
@@ -187,7 +232,7 @@ def _lines(listed: BenefitList, whole: Allocation, *, by) -> tuple[list[Allocati
                 **common,
             )
         )
-    return made, odd
+    return made, odd, details
 
 
 def _whose(line: BenefitLine, leases: dict[str, int], holders: dict[str, list]) -> tuple[int | None, str]:
@@ -252,7 +297,7 @@ def _accounts(wanted: set[tuple[int, date]], kind: int) -> dict[tuple[int, date]
     books: dict[tuple[int, date], int] = {}
     latest: dict[int, tuple[date, int]] = {}
     for part in _parts([lease for lease in leases if len(paid_to[lease]) > 1]):
-        calls = RentCall.objects.filter(lease__in=part)
+        calls = RentCall.objects.of(part)
         for lease, month, book in calls.values_list("lease", "month", "account__book").distinct():
             latest[lease] = max(latest.get(lease, (month, book)), (month, book))
             books[lease, month] = book

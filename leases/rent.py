@@ -80,6 +80,15 @@ class RunPart(models.Model):
         return f"{self.run_id}: {self.first_lease}–{self.last_lease}"
 
 
+class RentCallQuerySet(models.QuerySet):
+    def of(self, leases):
+        """The calls of some leases, found month by month: rent_call_once begins with the month.
+
+        A month's calls are thus written side by side, whatever the length of the history.
+        """
+        return self.filter(month__in=RentRun.objects.values("month"), lease__in=leases)
+
+
 class RentCall(models.Model):
     """An amount called once: lease × month × item × version (*avis d'échéance, ligne*).
 
@@ -106,11 +115,13 @@ class RentCall(models.Model):
     month_days = models.SmallIntegerField(_("days in the month"))
     due = models.DateField(_("due"))
 
+    objects = RentCallQuerySet.as_manager()
+
     class Meta:
         verbose_name, verbose_name_plural = _("rent call"), _("rent calls")
         constraints = [
             models.UniqueConstraint(
-                fields=["lease", "month", "item", "account", "version"],
+                fields=["month", "lease", "item", "account", "version"],
                 name="rent_call_once",
                 violation_error_message=_("This was already called."),
             ),
@@ -317,7 +328,8 @@ def month_to_call(today: date) -> date:
 def open_run(month: date, *, by, now: datetime) -> RentRun:
     """Open the run of a month, or give back the one still open: its parts and anomalies written.
 
-    Raises NotAMonth; RunRefused for a month later than the next one.
+    Raises NotAMonth; RunRefused for a month later than the next one; PeriodLocked for a closed one,
+    whose corrections come with the next month's run.
     """
     if month.day != 1:
         raise NotAMonth(str(month), _("This is not the first day of a month."), _("Give YYYY-MM."))
@@ -332,6 +344,7 @@ def open_run(month: date, *, by, now: datetime) -> RentRun:
             under_way = RentRun.objects.filter(month=month, closed_at=None).first()
             if under_way:
                 return under_way
+            ledger.require_open(month)
             run = RentRun.objects.create(month=month, opened_at=now, opened_by=by)
             RunException.objects.bulk_create(
                 RunException(
@@ -412,6 +425,7 @@ def rent_run(job, *, month: str) -> Iterator[jobs.Part]:
             label=f"{month} {part.first_lease}–{part.last_lease}",
         )
     run = close_run(run, now=timezone.now())
+    jobs.start("keep_checkpoint", by=job.created_by, once="keep_checkpoint")
     return {
         "run": run.pk,
         "calls": run.sealed_calls,
@@ -433,7 +447,7 @@ def reverse_calls(calls: models.QuerySet, *, by, now: datetime) -> int:
     """Undo calls by their opposite (*contre-passation*); they can then be called again.
 
     Several versions of one call are undone as one. How many lines were reversed.
-    Raises RunRefused while a run of the month is open.
+    Raises RunRefused while a run of the month is open; PeriodLocked in a closed month.
     """
     with transaction.atomic():
         keys = ("lease_id", "account_id", "month", "item")
@@ -456,6 +470,7 @@ def reverse_calls(calls: models.QuerySet, *, by, now: datetime) -> int:
             raise RunRefused(
                 f"{month:%Y-%m}", _("A run of this month is still open."), _("Let it finish, then reverse.")
             )
+        ledger.require_open(month)
         run = RentRun.objects.create(month=month, opened_at=now, opened_by=by)
         entry = Entry.objects.create(label="Reversal", recorded_at=now)
         RentCall.objects.bulk_create(

@@ -29,6 +29,11 @@ from leases.ledger import Account, Posting
 from leases.occupancy import Occupancy
 from leases.rent import RentCall, RentRun
 
+SETTLED_TO = {
+    ledger.TENANT, ledger.BENEFIT, ledger.CASH, ledger.CHEQUES, ledger.CARDS, ledger.SUPPLIER, ledger.PAID_OUT,
+}  # fmt: skip
+"""Kinds of account that a movement may be of, besides the charges of its own bank account."""
+
 
 class CannotSettle(Refusal):
     """A suspense line that cannot be settled so."""
@@ -47,7 +52,7 @@ def paid_account(lease: Lease) -> Account:
 
     Opened in the association's book where the lease has none.
     """
-    call = RentCall.objects.filter(lease=lease).order_by("-month", "-item", "-account").first()
+    call = RentCall.objects.of([lease.pk]).order_by("-month", "-item", "-account").first()
     account = (
         call.account
         if call
@@ -187,10 +192,12 @@ def _check_parts(allocation: Allocation, parts: list[Put], movement: Movement, o
 
 def _check_target(account: Account, bank: BankAccount) -> None:
     own_charges = account.kind == ledger.EXPENSE and account.book_id == bank.book_id
-    if account.kind not in (ledger.TENANT, ledger.BENEFIT) and not own_charges:
+    if account.kind not in SETTLED_TO and not own_charges:
         raise CannotSettle(
             _("account %(account)s") % {"account": account},
-            _("Only a lease, its housing benefit or the bank's charges can be settled."),
+            _(
+                "A movement is settled to a lease, its benefit, the desk, a supplier, an owner or the bank's charges."
+            ),
             _("Choose a lease."),
         )
 

@@ -18,13 +18,17 @@ from moneyed import Money
 
 from core import dialect
 from core.money import EuroField, euros, from_cents
+from core.periods import add_months, first_of_month, next_month
 from leases.bank import Allocation
 from leases.lease import Lease
 from leases.ledger import BENEFIT, TENANT, Account, Posting, Source
 from leases.opening import OpeningBalance
+from leases.operations import Operation
 from leases.rent import RentCall
 
 QUERIES = Path(__file__).resolve().parent / "queries"
+PAID = (Source.ALLOCATION, Source.RECEIPT)
+"""Sources of a posting that pays, rather than one that is owed or lowers what is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,26 @@ class AccountLine:
     settles: tuple[tuple[date, Money], ...] = field(default=())
 
 
+def items_sql(*, only: str = "", name: str = "item") -> str:
+    """What is open by due date: ends with `item (lease_id, due, amount, called)`, in cents.
+
+    only: a condition on the accounts `a`. Parameters aged_parameters().
+    """
+    return dialect.load(QUERIES / "aged.sql").format(only=only, item=name)
+
+
+def buckets_sql(*, only: str = "", kept: str = "") -> str:
+    """After items_sql(): by age. kept: benefit expected that is known already, as one more part of a union."""
+    return dialect.load(QUERIES / "aged_buckets.sql").format(only=only, kept=kept)
+
+
 def aged_sql(*, lease: bool = False) -> str:
     """The query of aged(): lease_id, buckets in cents, oldest_due, benefit_wait; parameters aged_parameters()."""
-    only = "AND a.lease_id = %(lease)s" if lease else ""
-    return (dialect.load(QUERIES / "aged.sql") + dialect.load(QUERIES / "aged_buckets.sql")).format(only=only)
+    only = ONE_LEASE if lease else ""
+    return items_sql(only=only) + buckets_sql(only=only)
+
+
+ONE_LEASE = "AND a.lease_id = %(lease)s"
 
 
 def aged_parameters(on: date, lease_id: int | None = None) -> dict:
@@ -78,6 +98,7 @@ def aged_parameters(on: date, lease_id: int | None = None) -> dict:
         "tenant_account": TENANT,
         "benefit_account": BENEFIT,
         "payment": Source.ALLOCATION,
+        "receipt": Source.RECEIPT,
     }
 
 
@@ -89,7 +110,7 @@ def aged(on: date, *, lease: Lease | None = None) -> Iterator[Aged]:
         while rows := cursor.fetchmany(2_000):
             for lease_id, *cents, oldest_due, wait in rows:
                 buckets = [from_cents(amount) for amount in cents]
-                yield Aged(lease_id, *buckets, _as_date(oldest_due), from_cents(wait))
+                yield Aged(lease_id, *buckets, as_date(oldest_due), from_cents(wait))
 
 
 def balance(lease: Lease, on: date) -> Money:
@@ -104,9 +125,10 @@ def benefit_wait(lease: Lease, on: date) -> Money:
 
 def open_items(lease: Lease, on: date) -> list[tuple[date, Money]]:
     """What is unpaid at a date: (due date, EUR), oldest first."""
-    text = dialect.load(QUERIES / "aged.sql").format(only="AND a.lease_id = %(lease)s")
-    found = dialect.rows(text + "SELECT due, amount FROM item ORDER BY due", aged_parameters(on, lease.pk))
-    return [(_as_date(due), from_cents(cents)) for due, cents in found]
+    found = dialect.rows(
+        items_sql(only=ONE_LEASE) + "SELECT due, amount FROM item ORDER BY due", aged_parameters(on, lease.pk)
+    )
+    return [(as_date(due), from_cents(cents)) for due, cents in found]
 
 
 def impute(
@@ -164,7 +186,7 @@ def impute(
 
 
 def lines(lease: Lease, on: date) -> list[AccountLine]:
-    """The account of a lease up to a date, line by line with its running balance; five queries."""
+    """The account of a lease up to a date, line by line with its running balance; six queries."""
     accounts = set(Account.objects.filter(lease=lease, kind=TENANT).values_list("pk", flat=True))
     found = list(
         Posting.objects.filter(Q(debit__in=accounts) | Q(credit__in=accounts), on__lte=on).order_by(
@@ -175,16 +197,17 @@ def lines(lease: Lease, on: date) -> list[AccountLine]:
     calls = RentCall.objects.in_bulk(ids[Source.CALL])
     paid = Allocation.objects.select_related("movement").in_bulk(ids[Source.ALLOCATION])
     taken_over = OpeningBalance.objects.in_bulk(ids[Source.OPENING])
+    posted = Operation.objects.in_bulk(ids[Source.OPERATION] + ids[Source.RECEIPT])
     due_of = {}
     for call in calls.values():
         due_of[call.month] = min(call.due, due_of.get(call.month, call.due))
     charges, payments, where = [], [], {}
     for posting in found:
         signed = posting.amount if posting.debit_id in accounts else -posting.amount
-        if posting.source == Source.ALLOCATION:
-            put = paid[posting.source_id]
+        if posting.source in PAID:
+            put = paid.get(posting.source_id) if posting.source == Source.ALLOCATION else None
             where[posting.pk] = len(payments)
-            payments.append((-signed, due_of.get(put.month) if put.chosen else None))
+            payments.append((-signed, due_of.get(put.month) if put and put.chosen else None))
         else:
             charges.append((posting.due, signed))
     settled, _open, _credit = impute(charges, payments)
@@ -192,7 +215,7 @@ def lines(lease: Lease, on: date) -> list[AccountLine]:
     for posting in found:
         debit = posting.debit_id in accounts
         running += posting.amount if debit else -posting.amount
-        label, month = _label(posting, calls, paid, taken_over)
+        label, month = _label(posting, calls, paid, taken_over, posted)
         told.append(
             AccountLine(
                 on=posting.on,
@@ -210,6 +233,24 @@ def lines(lease: Lease, on: date) -> list[AccountLine]:
     return told
 
 
+def month_ends(told: list[AccountLine], on: date, *, months: int = 24) -> list[tuple[date, Money]]:
+    """The balance of an account at the end of each month up to a date, earliest first (*courbe du solde*).
+
+    told: its lines, as lines() gives them. Months before its first line are left out.
+    """
+    if not told:
+        return []
+    month = max(first_of_month(told[0].on), add_months(first_of_month(on), 1 - months))
+    found, running, at = [], euros(0), 0
+    while month <= on:
+        after = next_month(month)
+        while at < len(told) and told[at].on < after:
+            running, at = told[at].balance, at + 1
+        found.append((month, running))
+        month = after
+    return found
+
+
 PAID_BY = {
     "credit_transfer": _("Transfer received"),
     "direct_debit": _("Direct debit"),
@@ -223,8 +264,14 @@ PAID_BY = {
 def with_balance(leases: QuerySet, on: date) -> QuerySet:
     """Leases with `balance`: what the household owes that is due on a day, EUR; below zero, in advance.
 
-    Uses account_once_a_lease, posting_debit and posting_credit.
+    Of the whole stock, leases.checkpoint says the same quicker. Uses account_once_a_lease, posting_debit
+    and posting_credit.
     """
+    return leases.annotate(balance=ExpressionWrapper(balance_of(on), output_field=EuroField()))
+
+
+def balance_of(on: date):
+    """The balance of the lease of a query, as an expression."""
 
     def moved(side: str):
         there = Posting.objects.filter(
@@ -233,12 +280,20 @@ def with_balance(leases: QuerySet, on: date) -> QuerySet:
         total = there.order_by().values(f"{side}__lease").annotate(total=Sum("amount")).values("total")
         return Coalesce(Subquery(total), Value(euros(0), output_field=EuroField()))
 
-    return leases.annotate(
-        balance=ExpressionWrapper(moved("debit") - moved("credit"), output_field=EuroField())
+    return moved("debit") - moved("credit")
+
+
+def balances(lease_ids, on: date) -> dict[int, Money]:
+    """with_balance() of some leases, by id: one query that reads nothing but their accounts."""
+    if not (ids := ", ".join(str(int(pk)) for pk in lease_ids)):
+        return {}
+    found = dialect.rows(
+        dialect.load(QUERIES / "balances.sql").format(ids=ids), {"on": on, "tenant_account": TENANT}
     )
+    return {pk: from_cents(cents) for pk, cents in found}
 
 
-def _label(posting, calls, paid, taken_over) -> tuple[str, date | None]:
+def _label(posting, calls, paid, taken_over, posted) -> tuple[str, date | None]:
     if posting.source == Source.CALL:
         call = calls[posting.source_id]
         name = call.get_item_display()
@@ -249,6 +304,8 @@ def _label(posting, calls, paid, taken_over) -> tuple[str, date | None]:
         put = paid[posting.source_id]
         kind = "return" if put.amount < euros(0) else put.movement.kind
         return str(PAID_BY.get(kind, _("Payment"))), put.month
+    if posting.source in (Source.OPERATION, Source.RECEIPT):
+        return posted[posting.source_id].words(), None
     return str(_("Balance taken over")), taken_over[posting.source_id].month
 
 
@@ -265,5 +322,5 @@ def _balance(lease: Lease, on: date, kind: int) -> Money:
     return from_cents(found[0][0])
 
 
-def _as_date(value) -> date | None:
+def as_date(value) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value

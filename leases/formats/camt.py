@@ -80,7 +80,7 @@ def read_statements(data: bytes) -> list[Statement]:
 
     Raises BadFile: broken XML, another message or version, wrong currency, date, amount or balance.
     """
-    _refuse_unsafe(data)
+    refuse_unsafe(data)
     statements: list[Statement] = []
     movements: list[Movement] = []
     own_iban = ""
@@ -102,7 +102,7 @@ def read_statements(data: bytes) -> list[Statement]:
             if place in ENTRY_PLACES:
                 # Asked once: past thousands of entries each question is slow.
                 own_iban = own_iban or (parent.findtext("{*}Acct/{*}Id/{*}IBAN") or "unknown").strip()
-                movements += _movements(element, own_iban)
+                movements += entry_movements(element, own_iban)
                 element.clear()
             elif place in STATEMENT_PLACES:
                 statements.append(_statement(element, tuple(movements)))
@@ -120,7 +120,7 @@ def read_statements(data: bytes) -> list[Statement]:
     return statements
 
 
-def _refuse_unsafe(data: bytes) -> None:
+def refuse_unsafe(data: bytes) -> None:
     if b"\0" in data:
         raise BadFile(_("The text is not in UTF-8."), ASK_BANK)
     if found := re.search(rb"<!(DOCTYPE|ENTITY)", data):
@@ -172,7 +172,7 @@ def _line(element: etree._Element) -> int:
     return line - (element.text or "").count("\n") if line > 65535 else line
 
 
-class _Said(dict[str, str]):
+class Said(dict[str, str]):
     """What an element says: text of each leaf by its path; a leaf said twice on several lines.
 
     line: where the element starts. inside: its transactions, kept apart.
@@ -274,14 +274,14 @@ def _day(text: str) -> date | None:
 def _statement(element: etree._Element, movements: tuple[Movement, ...]) -> Statement:
     namespace = element.tag[: element.tag.index("}") + 1]
     balances: dict[str, list[tuple[date, int]]] = {}
-    for balance in map(_Said, element.iterchildren(namespace + "Bal")):
+    for balance in map(Said, element.iterchildren(namespace + "Bal")):
         code = balance.get("Tp/CdOrPrtry/Cd", "")
         if code in ("OPBD", "PRCD", "CLBD"):
             day = balance.day("Dt/Dt", "Dt/DtTm")
             if day is None:
                 raise BadFile(_("The balance has no date."), ASK_BANK, balance.line)
             balances.setdefault(code, []).append((day, balance.signed()))
-    said = _Said(element)
+    said = Said(element)
     iban = said.iban("Acct/Id/IBAN")
     if not is_iban(iban):
         raise BadFile(
@@ -318,9 +318,9 @@ def _statement(element: etree._Element, movements: tuple[Movement, ...]) -> Stat
     )
 
 
-def _movements(element: etree._Element, own_iban: str) -> list[Movement]:
+def entry_movements(element: etree._Element, own_iban: str) -> list[Movement]:
     """The movements of one entry, none if it is not booked yet."""
-    entry = _Said(element)
+    entry = Said(element)
     status = entry.first("Sts/Cd", "Sts")
     if status in ("PDNG", "INFO", "FUTR"):
         return []
@@ -340,7 +340,7 @@ def _movements(element: etree._Element, own_iban: str) -> list[Movement]:
     label = one_line(entry.get("AddtlNtryInf"), LONGEST_LABEL)
     bank_reference = entry.identifier("AcctSvcrRef", "NtryRef")
     entry_kind: Kind | None = "return" if entry.get("RvslInd") in ("true", "1") else _kind(entry)
-    details = [_Said(inside) for inside in entry.inside]
+    details = [Said(inside) for inside in entry.inside]
     if not details:
         return [
             Movement(
@@ -385,7 +385,7 @@ def _movements(element: etree._Element, own_iban: str) -> list[Movement]:
     return movements
 
 
-def _amounts(details: list[_Said], cents: int, line: int) -> list[int]:
+def _amounts(details: list[Said], cents: int, line: int) -> list[int]:
     """Signed amounts of the details of an entry of `cents`, which they must add up to."""
     amounts: list[int] = []
     for detail in details:
@@ -412,7 +412,7 @@ def _amounts(details: list[_Said], cents: int, line: int) -> list[int]:
     return amounts
 
 
-def _counterparty(detail: _Said, cents: int, kind: Kind, own_iban: str) -> tuple[str, str]:
+def _counterparty(detail: Said, cents: int, kind: Kind, own_iban: str) -> tuple[str, str]:
     """(name, IBAN) of who paid a credit or received a debit; of whose payment came back."""
     sides = ("Dbtr", "Cdtr") if (cents > 0) != (kind == "return") else ("Cdtr", "Dbtr")
     found = [
@@ -437,14 +437,14 @@ def _counterparty(detail: _Said, cents: int, kind: Kind, own_iban: str) -> tuple
     return others[0] if others else ("", "")
 
 
-def _remittance(detail: _Said) -> str:
+def _remittance(detail: Said) -> str:
     said = detail.get("RmtInf/Ustrd", "").split("\n")
     # The structured reference is often repeated in the free text.
     said += [ref for ref in detail.get("RmtInf/Strd/CdtrRefInf/Ref", "").split("\n") if ref not in said]
     return one_line(" ".join(said), LONGEST_REFERENCE)
 
 
-def _kind(said: _Said) -> Kind | None:
+def _kind(said: Said) -> Kind | None:
     """Kind by the ISO bank transaction code of an entry or a transaction, None if it has none."""
     sub_family = said.get("BkTxCd/Domn/Fmly/SubFmlyCd")
     if sub_family in RETURNS:
@@ -455,7 +455,7 @@ def _kind(said: _Said) -> Kind | None:
     return FAMILIES.get(family, "other") if family else None
 
 
-def _count(entry: _Said) -> int:
+def _count(entry: Said) -> int:
     """Number of transactions that the entry says it holds, 0 if it does not say."""
     total = 0
     for text in entry.get("NtryDtls/Btch/NbOfTxs", "").split():
@@ -501,7 +501,7 @@ def _statement_xml(statement: Statement, version: str) -> str:
         f"<Acct><Id>{_tag('IBAN', statement.iban)}</Id><Ccy>EUR</Ccy></Acct>",
         _balance_xml("OPBD", statement.opening_cents, statement.start),
         _balance_xml("CLBD", statement.closing_cents, statement.end),
-        *(_entry_xml(movement, version) for movement in statement.movements),
+        *(entry_xml(movement, version) for movement in statement.movements),
         "</Stmt>",
     ]
     return "".join(line + "\n" for line in lines)
@@ -514,7 +514,7 @@ def _balance_xml(code: str, cents: int, day: date) -> str:
     )
 
 
-def _entry_xml(movement: Movement, version: str) -> str:
+def entry_xml(movement: Movement, version: str) -> str:
     cents = movement.amount_cents
     family, sub_family = CODES[movement.kind][cents < 0]
     if movement.batch_count:

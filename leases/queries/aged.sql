@@ -6,11 +6,11 @@
 WITH moved AS MATERIALIZED (
     -- What is owed by due date; what was paid, under no due date.
     SELECT lease_id, due, SUM(signed) AS amount FROM (
-        SELECT a.lease_id, CASE WHEN p.source <> %(payment)s THEN p.due END AS due, p.amount AS signed
+        SELECT a.lease_id, CASE WHEN p.source NOT IN (%(payment)s, %(receipt)s) THEN p.due END AS due, p.amount AS signed
         FROM leases_account a JOIN leases_posting p ON p.debit_id = a.id
         WHERE a.kind = %(tenant_account)s AND p."on" <= DAY(%(on)s) {only}
         UNION ALL
-        SELECT a.lease_id, CASE WHEN p.source <> %(payment)s THEN p.due END, -p.amount
+        SELECT a.lease_id, CASE WHEN p.source NOT IN (%(payment)s, %(receipt)s) THEN p.due END, -p.amount
         FROM leases_account a JOIN leases_posting p ON p.credit_id = a.id
         WHERE a.kind = %(tenant_account)s AND p."on" <= DAY(%(on)s) {only}
     ) line GROUP BY lease_id, due
@@ -22,6 +22,7 @@ WITH moved AS MATERIALIZED (
     JOIN leases_account a ON a.id = l.account_id AND a.kind = %(tenant_account)s
     JOIN (SELECT lease_id, month, MIN(due) AS due FROM leases_rentcall
           WHERE lease_id IN (SELECT lease_id FROM leases_allocation WHERE chosen)
+              AND month IN (SELECT month FROM leases_rentrun)
           GROUP BY lease_id, month) c ON c.lease_id = l.lease_id AND c.month = l.month
     WHERE l.chosen AND l."on" <= DAY(%(on)s)
     GROUP BY l.lease_id, c.due
@@ -43,6 +44,6 @@ WITH moved AS MATERIALIZED (
     SELECT c.lease_id, c.due, c.amount, c.amount + c.chosen AS called,
            SUM(c.amount) OVER (PARTITION BY c.lease_id ORDER BY c.due) - COALESCE(p.amount, 0) AS over
     FROM charge c LEFT JOIN pool p ON p.lease_id = c.lease_id
-), item AS (
+), {item} AS (
     SELECT lease_id, due, LEAST(over, amount) AS amount, called FROM reached WHERE over > 0 AND amount > 0
 )

@@ -22,6 +22,7 @@ FROM (
         SELECT a.lease_id, -p.amount
         FROM leases_account a JOIN leases_posting p ON p.credit_id = a.id
         WHERE a.kind = %(benefit_account)s AND p."on" <= DAY(%(on)s) {only}
+        {kept}
     ) expected GROUP BY lease_id
 ) everything
 GROUP BY lease_id

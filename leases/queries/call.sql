@@ -1,11 +1,10 @@
 -- Call what is due. A credit keeps the due date of its month; a back-charge falls due with this run.
 {due}, dated AS (
-    SELECT d.*, CASE w.billing WHEN 'arrears' THEN
-               CASE WHEN d.amount < 0 THEN w.next_month ELSE DAY(%(next)s) END
-           ELSE CASE WHEN d.amount < 0 THEN d.month ELSE DAY(%(month)s) END END AS first_day,
-           w.due_day - 1 AS after
-    FROM difference d
-    JOIN work w ON w.lease_id = d.lease_id AND w.month = d.month
+    SELECT d.*, l.due_day - 1 AS after,
+           CASE WHEN l.billing = 'arrears' THEN
+               CASE WHEN d.amount < 0 THEN PLUS_DAYS(d.month, d.month_days) ELSE DAY(%(next)s) END
+           WHEN d.amount < 0 THEN d.month ELSE DAY(%(month)s) END AS first_day
+    FROM difference d JOIN leases_lease l ON l.id = d.lease_id
 )
 INSERT INTO leases_rentcall
     (run_id, lease_id, account_id, month, item, version, amount, monthly, days, month_days, due)

@@ -70,19 +70,29 @@ WITH work AS MATERIALIZED (
     JOIN (SELECT lease_id, book_id, month, SUM(amount) AS amount FROM owed
           GROUP BY lease_id, book_id, month) d
         ON d.lease_id = h.lease_id AND d.book_id = h.book_id AND d.month = h.month
+), called AS MATERIALIZED (
+    SELECT c.lease_id, a.book_id, c.month, c.item, SUM(c.amount) AS amount, MAX(c.version) AS version,
+           MAX(w.month_days) AS month_days
+    FROM work w
+    JOIN leases_rentcall c ON c.lease_id = w.lease_id AND c.month = w.month
+    JOIN leases_account a ON a.id = c.account_id
+    GROUP BY c.lease_id, a.book_id, c.month, c.item
+), due AS MATERIALIZED (
+    SELECT lease_id, book_id, month, item, amount, monthly, days, month_days FROM owed
+    UNION ALL
+    SELECT lease_id, book_id, month, %(benefit)s, -amount, monthly, month_days, month_days FROM aided
 ), difference AS (
-    SELECT lease_id, book_id, month, item, WHOLE(SUM(amount)) AS amount, MAX(version) + 1 AS version,
-           MAX(monthly) AS monthly, MAX(days) AS days, MAX(month_days) AS month_days
-    FROM (
-        SELECT lease_id, book_id, month, item, amount, monthly, days, month_days, 0 AS version FROM owed
-        UNION ALL
-        SELECT lease_id, book_id, month, %(benefit)s, -amount, monthly, month_days, month_days, 0 FROM aided
-        UNION ALL
-        SELECT c.lease_id, a.book_id, c.month, c.item, -c.amount, 0, 0, w.month_days, c.version
-        FROM work w
-        JOIN leases_rentcall c ON c.lease_id = w.lease_id AND c.month = w.month
-        JOIN leases_account a ON a.id = c.account_id
-    ) everything
-    GROUP BY lease_id, book_id, month, item
-    HAVING SUM(amount) <> 0
+    -- What is due less what was called; and what was called but is due no more.
+    SELECT d.lease_id, d.book_id, d.month, d.item, WHOLE(d.amount - COALESCE(c.amount, 0)) AS amount,
+           COALESCE(c.version, 0) + 1 AS version, d.monthly, d.days, d.month_days
+    FROM due d
+    LEFT JOIN called c ON c.lease_id = d.lease_id AND c.book_id = d.book_id AND c.month = d.month
+        AND c.item = d.item
+    WHERE d.amount <> COALESCE(c.amount, 0)
+    UNION ALL
+    SELECT c.lease_id, c.book_id, c.month, c.item, WHOLE(-c.amount), c.version + 1, 0, 0, c.month_days
+    FROM called c
+    LEFT JOIN due d ON d.lease_id = c.lease_id AND d.book_id = c.book_id AND d.month = c.month
+        AND d.item = c.item
+    WHERE d.lease_id IS NULL AND c.amount <> 0
 )

@@ -49,6 +49,7 @@ SELECT x.id,
             WHEN x.lease_id IS NULL THEN %(suspense)s
             ELSE COALESCE(
                 (SELECT c.account_id FROM leases_rentcall c WHERE c.lease_id = x.lease_id
+                     AND c.month IN (SELECT r.month FROM leases_rentrun r)
                  ORDER BY c.month DESC, c.item DESC, c.account_id DESC LIMIT 1),
                 (SELECT MAX(a.id) FROM leases_account a WHERE a.lease_id = x.lease_id AND a.kind = %(tenant)s))
        END,
@@ -62,6 +63,7 @@ SELECT x.id,
        CASE WHEN x.lease_id IS NULL THEN %(suspense)s
             ELSE COALESCE(u.account_id,
                 (SELECT c.account_id FROM leases_rentcall c WHERE c.lease_id = x.lease_id
+                     AND c.month IN (SELECT r.month FROM leases_rentrun r)
                  ORDER BY c.month DESC, c.item DESC, c.account_id DESC LIMIT 1),
                 (SELECT MAX(a.id) FROM leases_account a WHERE a.lease_id = x.lease_id AND a.kind = %(tenant)s))
        END,

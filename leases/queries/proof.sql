@@ -121,8 +121,32 @@ WHERE p.source = %(opening)s AND (o.id IS NULL OR p.leg > 1 OR p.amount <> ABS(o
     OR (CASE WHEN p.leg = 0 AND o.amount < 0 THEN d.kind ELSE k.kind END) <> %(opening_account)s)
 ORDER BY p.id
 --%
+SELECT 'operation_unposted', 'operation ' || o.id
+FROM leases_operation o
+LEFT JOIN leases_posting p ON p.source IN (%(operation)s, %(receipt)s) AND p.source_id = o.id AND p.leg = 0
+LEFT JOIN leases_posting q ON q.source = p.source AND q.source_id = o.id AND q.leg = 1
+WHERE p.id IS NULL OR (o.other_debit_id IS NOT NULL AND q.id IS NULL) ORDER BY o.id
+--%
+SELECT 'operation_posting', 'posting ' || p.id || ' of entry ' || p.entry_id
+FROM leases_posting p LEFT JOIN leases_operation o ON o.id = p.source_id
+WHERE p.source IN (%(operation)s, %(receipt)s) AND (o.id IS NULL OR p.leg > 1
+    OR p.source <> CASE WHEN o.kind IN ({pays}) THEN %(receipt)s ELSE %(operation)s END
+    OR p.entry_id <> o.entry_id OR p.amount <> o.amount OR p."on" <> o."on" OR p.due <> o.due
+    OR p.debit_id <> CASE p.leg WHEN 0 THEN o.debit_id ELSE COALESCE(o.other_debit_id, 0) END
+    OR p.credit_id <> CASE p.leg WHEN 0 THEN o.credit_id ELSE COALESCE(o.other_credit_id, 0) END)
+ORDER BY p.id
+--%
+-- An undoing is the opposite of what it undoes; only an owner's funds may be replaced by an advance.
+SELECT 'operation_undone', 'operation ' || u.id
+FROM leases_operation u JOIN leases_operation o ON o.id = u.undoes_id
+LEFT JOIN leases_account f ON f.id = u.other_credit_id
+WHERE u.kind <> o.kind OR u.amount <> o.amount OR u.debit_id <> o.credit_id OR u.credit_id <> o.debit_id
+    OR COALESCE(u.other_debit_id, 0) <> COALESCE(o.other_credit_id, 0)
+    OR (COALESCE(u.other_credit_id, 0) <> COALESCE(o.other_debit_id, 0) AND f.kind <> %(advance_account)s)
+ORDER BY u.id
+--%
 SELECT 'unknown_source', 'posting ' || p.id || ' of entry ' || p.entry_id
-FROM leases_posting p WHERE p.source NOT IN (%(call)s, %(allocation)s, %(opening)s) ORDER BY p.id
+FROM leases_posting p WHERE p.source NOT IN (%(call)s, %(allocation)s, %(opening)s, %(operation)s, %(receipt)s) ORDER BY p.id
 --%
 SELECT 'across_books', 'posting ' || p.id || ' of entry ' || p.entry_id
 FROM leases_posting p

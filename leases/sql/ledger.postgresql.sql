@@ -16,6 +16,9 @@ CREATE TRIGGER allocation_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON lea
 CREATE TRIGGER openingbalance_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON leases_openingbalance
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only()
 --%
+CREATE TRIGGER operation_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON leases_operation
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only()
+--%
 CREATE TRIGGER movement_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON leases_movement
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only()
 --%

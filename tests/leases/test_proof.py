@@ -477,4 +477,5 @@ def statements_of_a_proof() -> int:
     from core import dialect
     from leases.proof import QUERIES
 
-    return 1 + dialect.load(QUERIES / "proof.sql").count("--%") + 1
+    # The guards, each proof, and whether there is a checkpoint.
+    return 1 + dialect.load(QUERIES / "proof.sql").count("--%") + 1 + 1

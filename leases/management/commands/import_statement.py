@@ -7,7 +7,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.errors import Refusal
+from core.today import today
 from leases.bank import import_statement
+from leases.checkpoint import keep_checkpoint
+from leases.collecting.returns import learn_from
 from leases.matching import HOW
 
 
@@ -21,13 +24,21 @@ class Command(BaseCommand):
         for name in files:
             path = Path(name)
             try:
-                done = import_statement(path.read_bytes(), path.name, by=None, now=timezone.now())
+                now = timezone.now()
+                done = import_statement(path.read_bytes(), path.name, by=None, now=now)
+                learnt = learn_from(done, by=None, now=now)
             except OSError as error:
                 raise CommandError(f"{name}: {error.strerror}.") from error
             except Refusal as refusal:
                 raise CommandError(f"{path.name}: {refusal}") from refusal
             for part in done.parts:
                 self.stdout.write(f"{path.name}: {part.bank} {part.start}–{part.end}: {told(part)}")
+            if learnt.collected or learnt.returned:
+                self.stdout.write(
+                    _("  direct debits: %(collected)d collected, %(returned)d sent back")
+                    % {"collected": learnt.collected, "returned": learnt.returned}
+                )
+        keep_checkpoint(on=today(), now=timezone.now())
 
 
 def told(part) -> str:

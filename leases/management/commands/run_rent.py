@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 from core import jobs
 from core.errors import Refusal
 from core.periods import NotAMonth, Period
+from core.today import today
 from leases import rent
+from leases.checkpoint import keep_checkpoint
 from leases.models import RentRun
 from leases.terms import ITEMS
 
@@ -37,6 +39,7 @@ class Command(BaseCommand):
             )
         except Refusal as refusal:
             raise CommandError(str(refusal)) from refusal
+        keep_checkpoint(on=today(), now=timezone.now())
         run = RentRun.objects.get(pk=done.result["run"])
         self.stdout.write(
             _("%(month)s: %(calls)d calls, %(total)s EUR, %(exceptions)d exceptions (%(time)s).")

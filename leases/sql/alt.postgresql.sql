@@ -1,0 +1,71 @@
+-- Housing benefit and ALT never pay for one home in one month (CSS, art. L. 851-1). What only ends
+-- earlier is let through: that is how a conflict is put right.
+CREATE OR REPLACE FUNCTION benefit_not_with_alt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- The homes are locked first, or an ALT stay and a benefit could both be written.
+    PERFORM 1 FROM portfolio_unit u WHERE u.id IN (
+        SELECT p.unit_id FROM leases_occupancy o JOIN portfolio_place p ON p.id = o.place_id
+        WHERE o.lease_id = NEW.lease_id) ORDER BY u.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT 1 FROM leases_lease l WHERE l.id = NEW.lease_id AND l.kind = 'ALT')
+        OR EXISTS (
+        SELECT 1 FROM leases_occupancy o JOIN portfolio_place p ON p.id = o.place_id
+        JOIN portfolio_unit u ON u.id = p.unit_id LEFT JOIN portfolio_structure s ON s.id = u.structure_id
+        WHERE o.lease_id = NEW.lease_id
+        AND o."start" < COALESCE(NEW."end", DATE '9999-12-31') AND COALESCE(o."end", DATE '9999-12-31') > NEW."start"
+        AND (s.kind = 'alt' OR EXISTS (
+            SELECT 1 FROM portfolio_place q JOIN leases_occupancy a ON a.place_id = q.id
+            JOIN leases_lease l ON l.id = a.lease_id AND l.kind = 'ALT'
+            WHERE q.unit_id = p.unit_id
+            AND a."start" < COALESCE(NEW."end", DATE '9999-12-31') AND COALESCE(a."end", DATE '9999-12-31') > NEW."start"
+            AND date_trunc('month', a."start")::date < COALESCE(o."end", DATE '9999-12-31')
+            AND date_trunc('month', o."start")::date < COALESCE(a."end", DATE '9999-12-31')))) THEN
+        RAISE EXCEPTION 'benefit_not_with_alt' USING ERRCODE = '23000';
+    END IF;
+    RETURN NEW;
+END $$
+--%
+CREATE TRIGGER benefit_not_with_alt_insert BEFORE INSERT ON leases_benefit
+    FOR EACH ROW EXECUTE FUNCTION benefit_not_with_alt()
+--%
+CREATE TRIGGER benefit_not_with_alt_update BEFORE UPDATE ON leases_benefit
+    FOR EACH ROW WHEN (NEW.lease_id <> OLD.lease_id OR NEW."start" < OLD."start"
+    OR COALESCE(NEW."end", '9999-12-31') > COALESCE(OLD."end", '9999-12-31'))
+    EXECUTE FUNCTION benefit_not_with_alt()
+--%
+CREATE OR REPLACE FUNCTION occupancy_not_with_alt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM portfolio_unit u WHERE u.id = (SELECT unit_id FROM portfolio_place WHERE id = NEW.place_id)
+        FOR NO KEY UPDATE;
+    IF EXISTS (
+        SELECT 1 FROM portfolio_place p JOIN portfolio_unit u ON u.id = p.unit_id
+        LEFT JOIN portfolio_structure s ON s.id = u.structure_id
+        JOIN leases_benefit b ON b.lease_id = NEW.lease_id
+            AND b."start" < COALESCE(NEW."end", DATE '9999-12-31') AND COALESCE(b."end", DATE '9999-12-31') > NEW."start"
+        WHERE p.id = NEW.place_id AND (s.kind = 'alt' OR EXISTS (
+            SELECT 1 FROM portfolio_place q JOIN leases_occupancy a ON a.place_id = q.id
+            JOIN leases_lease l ON l.id = a.lease_id AND l.kind = 'ALT'
+            WHERE q.unit_id = p.unit_id
+            AND a."start" < COALESCE(b."end", DATE '9999-12-31') AND COALESCE(a."end", DATE '9999-12-31') > b."start"
+            AND date_trunc('month', a."start")::date < COALESCE(NEW."end", DATE '9999-12-31')
+            AND date_trunc('month', NEW."start")::date < COALESCE(a."end", DATE '9999-12-31'))))
+        OR EXISTS (
+        SELECT 1 FROM leases_lease l JOIN portfolio_place p ON p.id = NEW.place_id
+        JOIN portfolio_place q ON q.unit_id = p.unit_id JOIN leases_occupancy o ON o.place_id = q.id
+        JOIN leases_benefit b ON b.lease_id = o.lease_id
+            AND b."start" < COALESCE(o."end", DATE '9999-12-31') AND COALESCE(b."end", DATE '9999-12-31') > o."start"
+        WHERE l.id = NEW.lease_id AND l.kind = 'ALT'
+        AND NEW."start" < COALESCE(b."end", DATE '9999-12-31') AND COALESCE(NEW."end", DATE '9999-12-31') > b."start"
+        AND date_trunc('month', NEW."start")::date < COALESCE(o."end", DATE '9999-12-31')
+        AND date_trunc('month', o."start")::date < COALESCE(NEW."end", DATE '9999-12-31')) THEN
+        RAISE EXCEPTION 'benefit_not_with_alt' USING ERRCODE = '23000';
+    END IF;
+    RETURN NEW;
+END $$
+--%
+CREATE TRIGGER occupancy_not_with_alt_insert BEFORE INSERT ON leases_occupancy
+    FOR EACH ROW EXECUTE FUNCTION occupancy_not_with_alt()
+--%
+CREATE TRIGGER occupancy_not_with_alt_update BEFORE UPDATE ON leases_occupancy
+    FOR EACH ROW WHEN (NEW.lease_id <> OLD.lease_id OR NEW.place_id <> OLD.place_id OR NEW."start" < OLD."start"
+    OR COALESCE(NEW."end", '9999-12-31') > COALESCE(OLD."end", '9999-12-31'))
+    EXECUTE FUNCTION occupancy_not_with_alt()
