@@ -1,6 +1,6 @@
 """The aged balance of the stock (*balance âgée*): by owner kind, and lease by lease.
 
-leases.tenant_account.aged_sql() ages what each lease owes; here it is summed, or read page by page.
+leases.checkpoint.aged_sql() ages what each lease owes; here it is summed, or read page by page.
 What waits for its housing benefit is a column of its own, never added to what is owed.
 """
 
@@ -16,7 +16,7 @@ from moneyed import Money
 from core import dialect
 from core.keyset import bounded
 from core.money import euros, from_cents, to_cents
-from leases import tenant_account
+from leases import checkpoint, tenant_account
 
 QUERIES = Path(__file__).resolve().parent / "queries"
 
@@ -111,7 +111,7 @@ class AgedStock:
                     yield AgedLease(pk, kind, *(from_cents(amount) for amount in cents), oldest)
 
     def _from(self) -> str:
-        text = dialect.load(QUERIES / "aged_owner.sql").replace("{aged}", tenant_account.aged_sql())
+        text = dialect.load(QUERIES / "aged_owner.sql").replace("{aged}", checkpoint.aged_sql(self.on))
         self.params = tenant_account.aged_parameters(self.on)
         if self.owner_kind:
             text += " AND y.owner_kind = %(owner_kind)s"

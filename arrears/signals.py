@@ -28,7 +28,8 @@ from core.law import rule
 from core.money import EuroField, euros, to_cents
 from core.periods import add_months, first_of_month, next_month
 from core.templatetags.gla import day_text, euros_text
-from leases import tenant_account
+from core.today import today
+from leases import checkpoint, tenant_account
 from leases.benefits import Benefit
 from leases.lease import Lease
 
@@ -283,13 +284,13 @@ def flag_arrears(*, on: date, by, now: datetime, policy: Policy = POLICY) -> Fla
     without another, or what it should have paid is overdue by its usual day (BENEFIT_PAID_MONTH,
     BENEFIT_PAID_DAY). Late: paid late in several of the last months.
     A signal that a mediator handled stays closed until something newer or larger comes.
-    Nine statements in one transaction, whatever the number of leases.
+    Ten statements in one transaction, whatever the number of leases.
     """
     with transaction.atomic():
         run = Flagging.objects.create(on=on, at=now, by=by)
         params = _parameters(on, run, policy)
         with connection.cursor() as cursor:
-            for found in _found_sql(policy):
+            for found in _found_sql(on, policy):
                 dialect.execute(cursor, _opening_sql(found), params)
             closed = dialect.execute(cursor, dialect.load(QUERIES / "close.sql"), params).rowcount
         opened = Counter(_by_nature(Signal.objects.filter(opened_in=run)))
@@ -302,6 +303,7 @@ def flag_arrears(*, on: date, by, now: datetime, policy: Policy = POLICY) -> Fla
 def flagging(job, *, on: str) -> Iterator[jobs.Part]:
     """The flagging of a day as long work; on: YYYY-MM-DD."""
     job.expect(1)
+    checkpoint.keep_checkpoint(on=max(date.fromisoformat(on), today()), now=timezone.now())
     yield jobs.Part(key=on, do=partial(_flag_for, job, date.fromisoformat(on)), label=on)
     return job.outcomes()[on]
 
@@ -330,14 +332,13 @@ def _by_nature(signals) -> dict[str, int]:
     return dict(signals.order_by().values_list("nature").annotate(Count("pk")))
 
 
-def _found_sql(policy: Policy) -> list[str]:
+def _found_sql(on: date, policy: Policy) -> list[str]:
     """What is true of the stock, one text a family of natures, each giving the rows of `found`."""
-    aged = dialect.load(tenant_account.QUERIES / "aged.sql").format(only="")
     codes = ", ".join(f"'{code}'" for code in RETURN_REASONS)
     return [
         # Before what is owed, which it may explain alone.
         dialect.load(QUERIES / "rejected.sql").format(codes=codes),
-        aged + dialect.load(QUERIES / "owing.sql"),
+        checkpoint.items_sql(on) + dialect.load(QUERIES / "owing.sql"),
         dialect.load(QUERIES / "benefit_stopped.sql").format(
             cuts=" ".join(
                 f"WHEN '{kind}' THEN CASE l.billing WHEN 'arrears' THEN DAY(%({kind}_arrears)s)"

@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from arrears.views import aged, leases, worklist
+from arrears.views import aged, benefit_reports, leases, worklist
 
 urlpatterns = [
     path("", worklist.Worklist.as_view(), name="worklist"),
     path("flag/", worklist.FlagArrears.as_view(), name="flag-arrears"),
+    path("benefit-reports/", benefit_reports.BenefitReports.as_view(), name="benefit-reports"),
+    path("benefit-reports/report/", benefit_reports.ReportUnpaid.as_view(), name="benefit-report"),
+    path(
+        "benefit-reports/<int:pk>/receipt/", benefit_reports.RecordReceipt.as_view(), name="benefit-receipt"
+    ),
     path("aged/", aged.AgedBalance.as_view(), name="aged-balance"),
     path("aged/leases/", aged.AgedLeases.as_view(), name="aged-leases"),
     path("leases/<int:pk>/", leases.LeaseArrears.as_view(), name="arrears-lease"),

@@ -58,14 +58,44 @@ _TABLE: dict[str, dict[str, str]] = {
     "lease": {"view": "RMSCD", "change": "R", "import": "R", "export": "RMD"},
     "lease_money": {"view": "RMD", "change": "R", "import": "R", "export": "RD"},
     "benefit": {"view": "RMSCD", "change": "R", "import": "R", "export": "RMD"},
+    # CHRS: what residents pay from proved resources, and the structures' rates.
+    "participation": {"view": "RCD", "change": "RC"},
+    "participation_rate": {"change": "D"},
+    # What the payers of the benefit paid, and what they are told of rents and departures.
+    "benefit_payment": {"view": "RMD", "export": "RMD"},
     # Money.
     "tenant_account": {"view": "RMSCD", "change": "R", "export": "RMD"},
     "ledger": {"view": "RD", "change": "R", "run": "RD", "import": "R", "export": "RD"},
+    "revision": {"view": "RMD", "change": "R", "commit": "R", "import": "R", "export": "RD"},
+    "expense": {"view": "RD", "change": "R", "import": "R", "export": "RD"},
+    "charges": {"view": "RMD", "run": "R", "commit": "R", "change": "R", "export": "RD"},
+    "charge_policy": {"view": "RD", "change": "D"},
     "rent_run": {"view": "RD", "run": "R", "commit": "R", "export": "RD"},
     "statement": {"view": "RD", "change": "R", "import": "R", "export": "RD"},
     "suspense": {"view": "RD", "settle": "R", "export": "RD"},
+    "owner_account": {"view": "RD", "change": "R", "import": "R", "export": "RD"},
+    "mandate": {"view": "RD", "change": "R", "import": "R", "export": "RD"},
+    "debit": {"view": "RMD", "run": "R", "commit": "R", "import": "R", "export": "RMD"},
+    # Papers: what goes to a household about its account, and the texts they are made of.
+    "document": {"view": "RMD", "run": "R"},
+    "document_template": {"view": "RD", "change": "RD"},
+    # The accounts closed, their files for the tax administration, the house's rates of provision.
+    "closing": {"view": "RD", "change": "D", "export": "RD"},
+    # A tenancy: surveys, what is kept and given back, how long a temporary stay lasts.
+    "inspection": {"view": "RMTSCD", "change": "RT"},
+    "wear": {"view": "RMTD", "change": "R"},
+    "desk": {"view": "RMD", "change": "R", "export": "RD"},
+    "deposit": {"view": "RMD", "change": "R", "export": "RD"},
+    "stay": {"view": "RMSCD", "change": "RC", "export": "RCD"},
+    # Before it: who asks for which home. Who does not decide sees how far a file is, not its money.
+    "application": {"view": "RMSCD", "change": "R", "export": "RD"},
+    # What a lease obliges, repairs, homes to let again; "commit" charges an invoice.
+    "obligation": {"view": "RMTD", "change": "RMT", "export": "RMD"},
+    "repair": {"view": "RMTSCD", "change": "RMT", "commit": "R", "export": "RMTD"},
+    "reletting": {"view": "RMTSCD", "change": "RT", "export": "RMTD"},
     # Unpaid rent.
     "signal": {"view": "RMSCD", "change": "RM", "run": "RM", "export": "RMD"},
+    "benefit_report": {"view": "RMD", "change": "RM", "export": "RMD"},
     "contact_log": {"view": "RMSCD", "change": "RMSC", "export": "RMD"},
     # Social follow-up: that there is one, apart from what is said in it.
     "referent": {"view": "RMSCD", "change": "SC", "import": "SC", "export": "SCD"},
@@ -89,6 +119,11 @@ _FIELDS: dict[tuple[str, str], frozenset[str]] = {
     ("mediator", "holding"): frozenset({"reference", "kind", "owner", "start", "end"}),
     # To reach a tenant who does not pay, not to know the person's life.
     ("mediator", "person"): frozenset({"name", "phone", "email", "address"}),
+    # How far a file is and what is awaited; what the household earns is for who decides.
+    **dict.fromkeys(
+        [(role, "application") for role in ("mediator", "social_worker", "coordinator")],
+        frozenset({"reference", "household", "place", "stage", "holder", "deadline", "documents", "lease"}),
+    ),
     ("mediator", "lease_money"): frozenset({"rent", "charges", "items", "deposit", "due_day"}),
     # The follow-up works with the budget: what is owed, not the account nor its IBAN.
     ("social_worker", "tenant_account"): frozenset({"balance", "buckets", "since", "benefit_wait"}),

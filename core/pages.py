@@ -82,7 +82,7 @@ class ListColumn:
 
     key: short name, unique in the list; what `?sort=` carries.
     value: path of attributes ("unit.reference") or function of the object; the key by default.
-    kind: text, int, decimal, euros, date, month, moment, bool or state; a state is (kind, words).
+    kind: text, int, decimal, euros, date, month, moment, bool, iban or state; a state is (kind, words).
     sort: path the database orders by; empty: not sortable.
     link: function of the object to a URL, or "get_absolute_url".
     sub: a second, quieter line beneath: path or function.

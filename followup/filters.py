@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.today import today
 from followup.referents import Referent
+from leases.checkpoint import with_balance
 from leases.lease import Lease
-from leases.tenant_account import with_balance
 from portfolio.filters import TextFilter
 
 

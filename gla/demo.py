@@ -30,16 +30,28 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from arrears import signals
+from arrears.benefit_reports import constituted, record_receipt, report
 from core import access, dialect, jobs
 from core.errors import Refusal
 from core.money import euros
 from core.periods import add_months, next_month
 from followup.referents import Referent, import_referents
+from gla import (
+    demo_charges,
+    demo_closing,
+    demo_debits,
+    demo_documents,
+    demo_owners,
+    demo_revision,
+    demo_tenancy,
+    demo_upkeep,
+)
 from gla.demo_bank import ACCOUNT_NAMES, IBANS
 from gla.demo_files import SOCIAL_WORKERS, first_month_played, worker_names, write_demonstration
 from gla.demo_people import names
 from gla.demo_stock import UNITS
-from leases import bank, ledger, tenant_account
+from leases import bank, checkpoint, ledger, tenant_account
+from leases.collecting.returns import learn_from
 from leases.imports import import_leases
 from leases.lease import Lease, PayerIban
 from leases.lifecycle import end_lease, return_keys
@@ -136,7 +148,8 @@ def demo(job, *, units: int, months: int, today: str) -> Iterator[jobs.Part]:
     """Files, import, then rent and bank month by month, and the signals of today."""
     day = date.fromisoformat(today)
     calendar = [add_months(first_month_played(day, months), at) for at in range(months)]
-    job.expect(7 + 2 * months)
+    debited = calendar[-demo_debits.PLAYED :]
+    job.expect(15 + 2 * months + len(debited))
 
     def part(key: str, label: str, do: Callable[[], dict | None]) -> jobs.Part:
         return jobs.Part(key=key, do=lambda: _timed(label, do), label=label)
@@ -167,13 +180,42 @@ def demo(job, *, units: int, months: int, today: str) -> Iterator[jobs.Part]:
             _t("Rent of %(month)s") % {"month": f"{month:%Y-%m}"},
             lambda month=month: play_rent(month),
         )
+        if month in debited:
+            yield part(
+                f"debits {month:%Y-%m}",
+                _t("Direct debits of %(month)s") % {"month": f"{month:%Y-%m}"},
+                lambda month=month: play_debits(month, first=month == debited[0]),
+            )
         yield part(
             f"bank {month:%Y-%m}",
             _t("Bank of %(month)s") % {"month": f"{month:%Y-%m}"},
             lambda month=month: play_bank(month, today=day),
         )
+    yield from year(part, day)
+    yield part("debits", _t("Direct debits to present again"), lambda: demo_debits.prepare_next(
+        day, by=user("gestion"), now=_at(day, 8)))  # fmt: skip
     yield part("arrears", _t("Unpaid rent of today"), lambda: play_arrears(day, units))
+    yield part("closing", _t("Accounts closed, grants, provisions"), lambda: demo_closing.play_closing(
+        today=day, by=user("direction"), manager=user("gestion"), say=tick))  # fmt: skip
     return summary(day)
+
+
+def year(part, day: date) -> Iterator[jobs.Part]:
+    """What a manager does besides the monthly cycle: departures, revision, charges, owners, papers."""
+    by, now = user("gestion"), _at(day, 8)
+    yield part("tenancy", _t("Surveys, deposits, departures"), lambda: demo_tenancy.play_tenancy(
+        day, by=by, echo=tick))  # fmt: skip
+    yield part("upkeep", _t("Obligations, repairs"), lambda: demo_upkeep.play_upkeep(day, by=by))
+    yield part(
+        "revision", _t("Rent revision"), lambda: demo_revision.play_revision(today=day, by=by, now=now)
+    )
+    yield part("charges", _t("Charges"), lambda: demo_charges.play_charges(
+        day, folder=folder(), by=by, director=user("direction"), now=now))  # fmt: skip
+    yield part("owners", _t("Owners' accounts"), lambda: demo_owners.play_owners(
+        day, by=by, client_iban=IBANS["B"]))  # fmt: skip
+    yield part(
+        "papers", _t("Papers"), lambda: {"documents": demo_documents.play_documents(day, by=by, now=now)}
+    )
 
 
 def say(words: str) -> None:
@@ -248,6 +290,13 @@ def play_rent(month: date) -> dict:
     return {"calls": run.sealed_calls, "EUR": str(run.sealed_total.amount)}
 
 
+def play_debits(month: date, *, first: bool) -> dict:
+    """The direct debits of a month; the mandates signed before, before the first of them."""
+    by = user("gestion")
+    made = demo_debits.take_over_debits(month, by=by) if first else {}
+    return made | demo_debits.play_debits(month, by=by, now=_at(month, 8))
+
+
 def play_bank(month: date, *, today: date) -> dict:
     """Import a month's statements on the first of the next, then the lists that explain their lines."""
     by, now = user("gestion"), _at(min(next_month(month), today), 9)
@@ -256,6 +305,7 @@ def play_bank(month: date, *, today: date) -> dict:
     for path in sorted(place.iterdir()) if place.exists() else ():
         if path.suffix != ".csv":
             found = bank.import_statement(path.read_bytes(), path.name, by=by, now=now)
+            learn_from(found, by=by, now=now)
             movements, suspense = movements + found.movements, suspense + found.suspense
     for path in sorted(place.glob("*.csv")):
         tick()
@@ -324,6 +374,7 @@ def play_arrears(today: date, units: int) -> dict:
     """Flag today's unpaid rent, share the signals among the mediators, fill their journal of contacts."""
     dialect.gather_statistics()
     random, manager = Random("arrears"), user("gestion")
+    checkpoint.keep_checkpoint(on=today, now=_at(today, 7))
     found = signals.flag_arrears(on=today, by=manager, now=_at(today, 8))
     mediators = list(signals.mediators())
     opened = list(signals.Signal.objects.open().select_related("lease").order_by("pk"))
@@ -345,6 +396,11 @@ def play_arrears(today: date, units: int) -> dict:
             means, note = random.choice(CONTACTS)
             on = first + timedelta(days=random.randrange(max(1, (today - first).days)))
             signals.log_contact(lease, by=mediators[lease.pk % len(mediators)], on=on, means=means, note=note)
+    # Most of what the CAF must know was told in time; a part still waits.
+    to_tell = [one.lease_id for one in constituted(today) if random.random() < 0.85]
+    told = report(Lease.objects.filter(pk__in=to_tell), on=today, by=manager, now=_at(today, 9))
+    for one in told[::2]:
+        record_receipt(one, receipt=f"AR-{one.lease_id:06d}", on=today, by=manager)
     return {"signals": sum(found.opened.values()), "households met": len(met)}
 
 

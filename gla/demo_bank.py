@@ -148,7 +148,7 @@ def _household(random: Random, lease: DemoLease, calendar: list[date]) -> Iterat
         due = lease.due(month)
         if means == "debit" and asked and refused < 2:
             on = working_day(due)
-            reference = f"{lease.payment_reference}-{month:%Y%m}"
+            reference = f"{lease.payment_reference}-{on:%Y%m%d}"
             yield Payment(on, bank, asked, "debit", lease, month, reference)
             odds = {
                 "steady": 0.004,

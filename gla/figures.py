@@ -99,11 +99,15 @@ def statement_figures(day):
     return [Figure(_t("Statements late"), len(late), at("statements"), hint, "bad")]
 
 
-def stock_figures(day):
-    """Vacant homes, who is there without title, who is there in a home no longer held."""
-    found = count_status(Unit.objects.all(), day)
-    vacant, untitled = (found[code].units if code in found else 0 for code in (VACANT, WITHOUT_TITLE))
-    held = sum(one.units for code, one in found.items() if code != NOT_HELD)
+def stock_figures(day, units=None):
+    """Vacant homes, who is there without title, who is there in a home no longer held.
+
+    units: how many homes are in each status, where that is counted already.
+    """
+    if units is None:
+        units = {code: one.units for code, one in count_status(Unit.objects.all(), day).items()}
+    vacant, untitled = units.get(VACANT, 0), units.get(WITHOUT_TITLE, 0)
+    held = sum(count for code, count in units.items() if code != NOT_HELD)
     stranded = Occupancy.objects.not_held(day).count()
     figures = [
         Figure(

@@ -23,11 +23,11 @@ from core.today import today
 from followup.referents import Referent
 from gla.figures import Figure, Section, Table, at, statement_figures, stock_figures, suspense_figure
 from gla.overview import director
+from leases.checkpoint import with_balance
 from leases.households import head_name, with_head
 from leases.lease import Lease
 from leases.occupancy import STATUSES, VACANT, count_status
 from leases.rent import MonthToReview, RentRun, month_to_call
-from leases.tenant_account import with_balance
 from portfolio.labels import labelled
 from portfolio.models import Holding, OutOfService, SafetyOrder, Unit
 

@@ -1,30 +1,35 @@
 """The director's page: the association in figures, by owner kind."""
 
+from collections import Counter
 from operator import itemgetter
+from pathlib import Path
 
-from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models import Count, Sum
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from arrears.aged import AGES, AgedStock
 from arrears.filters import AGE_WORDS
-from core.money import euros
+from core import dialect
+from core.money import euros, from_cents
 from core.pages import ListColumn
 from core.periods import Period
 from core.templatetags.gla import month_text, number_text
 from gla.figures import Figure, Table, at, percent, stock_figures, suspense_figure
 from leases.bank import Allocation
 from leases.ledger import BENEFIT, TENANT
-from leases.occupancy import NOT_HELD, OCCUPIED, VACANT, WITHOUT_TITLE, Occupancy, with_status
-from leases.rent import RentCall
+from leases.occupancy import NOT_HELD, OCCUPIED, VACANT, WITHOUT_TITLE, with_status
 from leases.terms import BENEFIT as BENEFIT_ITEM
-from portfolio.models import Holding, Owner, Unit
+from portfolio.models import Owner, Unit
+
+QUERIES = Path(__file__).resolve().parent / "queries"
 
 
 def director(section, user, day):
     """The association in a page: occupied, called, received, owed, by owner kind."""
     month = Period.month(day)
-    places = places_by_kind(day)
+    homes = homes_by_kind(day)
+    places = places_by_kind(homes)
     all_places, taken = (
         sum(one["places"] for one in places.values()),
         sum(one["taken"] for one in places.values()),
@@ -66,19 +71,32 @@ def director(section, user, day):
             "wait",
         ),
         suspense_figure(),
-        *stock_figures(day),
+        *stock_figures(day, in_each_status(homes)),
     ]
     section.tables += [kinds_table(places, called, owed), ages_table(owed)]
 
 
-def places_by_kind(day):
-    """Places in service and taken of each owner kind on a day, with how many units: one query."""
-    found: dict[str, dict] = {}
+def homes_by_kind(day):
+    """How many homes, places and places taken there are of each owner kind and status on a day: one query."""
     units = with_status(Unit.objects.with_holding(day), day).order_by()
     rows = units.values("owner_kind", "status").annotate(
         units=Count("pk"), places=Sum("places_count"), there=Sum("taken")
     )
-    for row in rows:
+    return list(rows)
+
+
+def in_each_status(homes):
+    """How many homes are in each status."""
+    counted: Counter = Counter()
+    for row in homes:
+        counted[row["status"]] += row["units"]
+    return counted
+
+
+def places_by_kind(homes):
+    """Places in service and taken of each owner kind, with how many units."""
+    found: dict[str, dict] = {}
+    for row in homes:
         if row["status"] == NOT_HELD:
             continue
         one = found.setdefault(row["owner_kind"], {"units": 0, "places": 0, "taken": 0, "vacant": 0})
@@ -93,17 +111,11 @@ def places_by_kind(day):
 
 def called_by_kind(month):
     """Rent and charges called by the runs of a month, before benefit, by who owns the home: one query."""
-    held = Holding.objects.on(month.start).filter(unit=OuterRef("place__unit")).values("owner__kind")[:1]
-    lived = Occupancy.objects.filter(lease=OuterRef("lease"), start__lt=month.end).order_by("-start")
-    rows = (
-        RentCall.objects.filter(run__month=month.start)
-        .exclude(item=BENEFIT_ITEM)
-        .annotate(kind=Subquery(lived.annotate(kind=Subquery(held)).values("kind")[:1]))
-        .values("kind")
-        .annotate(total=Sum("amount"))
-        .order_by()
+    rows = dialect.rows(
+        dialect.load(QUERIES / "called.sql"),
+        {"start": month.start, "end": month.end, "benefit": BENEFIT_ITEM},
     )
-    return {row["kind"] or Owner.Kind.OWN: row for row in rows}
+    return {kind or Owner.Kind.OWN: {"total": from_cents(cents)} for kind, cents in rows}
 
 
 def received_in(month):

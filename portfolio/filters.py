@@ -22,6 +22,16 @@ class DatedFilter(django_filters.FilterSet):
         label=_("As of"), method="as_it_is", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
+    def get_form_class(self):
+        """The form, made once for each set of filters: making it takes as long as a page's query."""
+        kept = type(self).__dict__.get("_forms")
+        if kept is None:
+            kept = type(self)._forms = {}
+        names = tuple(self.filters)
+        if names not in kept:
+            kept[names] = super().get_form_class()
+        return kept[names]
+
     @cached_property
     def day(self):
         return self.form.cleaned_data.get("on") or today()

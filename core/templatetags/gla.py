@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django import forms, template
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from moneyed import Money
@@ -92,7 +93,14 @@ def last_day_text(end) -> str:
     return day_text(end - timedelta(days=1)) if end else NOTHING
 
 
+def iban_text(value) -> str:
+    """An IBAN in groups of four, as people read and dictate it; one word for who copies it."""
+    text = "".join(str(value or "").split())
+    return NBSP.join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 register.filter("last_day", last_day_text)
+register.filter("iban", iban_text)
 register.filter("number", number_text)
 register.filter("euros", euros_text)
 register.filter("day", day_text)
@@ -123,10 +131,14 @@ def amount(value) -> SafeString:
     return format_html('<span class="amount{}">{}</span>', " neg" if MINUS in text else "", text)
 
 
-@register.inclusion_tag("components/icon.html")
-def icon(name):
+@register.simple_tag
+def icon(name) -> SafeString:
     """One picture of static/icons.svg, silent to a screen reader: words go beside it."""
-    return {"name": name}
+    return format_html(
+        '<svg class="ico" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        static("icons.svg"),
+        name,
+    )
 
 
 @register.simple_tag
@@ -139,15 +151,53 @@ def message_word(level):
     }.get(level, _("Note"))
 
 
-@register.inclusion_tag("components/state.html")
-def state(kind, text):
+@register.simple_tag
+def state(kind, text) -> SafeString:
     """A state in words, a picture and a colour.
 
     kind: good, info, wait, warn, bad or off. Raises ValueError for another.
     """
     if kind not in STATES:
         raise ValueError(f"{kind!r} is no state: use one of {', '.join(sorted(STATES))}.")
-    return {"kind": kind, "text": text}
+    return format_html('<span class="state state-{}">{}{}</span>', kind, icon(kind), text)
+
+
+CELLS = {
+    "euros": amount,
+    "int": number_text,
+    "decimal": number_text,
+    "date": lambda value: format_html('<span class="date">{}</span>', day_text(value)),
+    "month": lambda value: format_html('<span class="nowrap">{}</span>', month_text(value)),
+    "moment": lambda value: format_html('<span class="date">{}</span>', moment_text(value)),
+    "bool": lambda value: _("Yes") if value else _("No"),
+    "state": lambda value: state(*value),
+    "iban": lambda value: format_html('<span class="num nowrap">{}</span>', iban_text(value)),
+}
+"""How a cell of a list shows each kind of column; any other kind is its words."""
+
+
+@register.simple_tag
+def cell(drawn) -> SafeString:
+    """A cell of a list (core.pages.Cell): drawn here, since a template for each of 500 takes half the page."""
+    column, value = drawn.column, drawn.value
+    empty = value is None or value == ""
+    classes = " ".join(
+        name
+        for name, on in (("num", column.numeric), ("void", empty if not column.numeric else value is None))
+        if on
+    )
+    if empty:
+        shown = NOTHING if drawn.url else ""
+    else:
+        shown = conditional_escape(CELLS.get(column.kind, str)(value))
+    if drawn.url:
+        shown = f'<a href="{conditional_escape(drawn.url)}">{shown}</a>'
+    if drawn.sub:
+        shown += f'<span class="sub">{conditional_escape(drawn.sub)}</span>'
+    classed = f' class="{classes}"' if classes else ""
+    return mark_safe(
+        f'<td data-label="{conditional_escape(column.label)}"{classed}><span>{shown}</span></td>'
+    )
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
@@ -203,6 +253,29 @@ def progress(job, url=""):
     }
 
 
+def _attributes(attrs) -> str:
+    """Attributes as Django's own widgets write them."""
+    return "".join(
+        f" {name}" if value is True else f' {name}="{conditional_escape(value)}"'
+        for name, value in attrs.items()
+        if value is not False and value is not None
+    )
+
+
+def _select(template_name, context, renderer=None) -> SafeString:
+    """A list to choose from as Django draws it, without a template for each of its hundreds of options."""
+    widget = context["widget"]
+    told = []
+    for group, options, _index in widget["optgroups"]:
+        inside = "".join(
+            f'<option value="{conditional_escape(option["value"])}"{_attributes(option["attrs"])}>{conditional_escape(option["label"])}</option>'
+            for option in options
+        )
+        told.append(f'<optgroup label="{conditional_escape(group)}">{inside}</optgroup>' if group else inside)
+    head = f'<select name="{conditional_escape(widget["name"])}"{_attributes(widget["attrs"])}>'
+    return mark_safe(f"{head}{''.join(told)}</select>")
+
+
 def _typed_amount(value):
     """An amount as one types it: 1465,50; what was mistyped stays as it was."""
     if isinstance(value, Money):
@@ -224,6 +297,8 @@ def _prepared(bound):
         attrs["class"] = "form-check-input"
     elif isinstance(widget, forms.Select):
         attrs["class"] = "form-select"
+        if not widget.allow_multiple_selected:
+            widget._render = _select
     else:
         attrs["class"] = "form-control"
     if isinstance(bound.field, EuroFormField):

@@ -16,7 +16,7 @@ from followup.referents import Referent, set_referent
 from leases.households import Household, head_name, with_head
 from leases.lease import Lease
 from leases.occupancy import last_occupancies
-from leases.tenant_account import with_balance
+from leases.tenant_account import balances
 from leases.views.households import HouseholdList, latest_leases
 from leases.views.leases import street
 
@@ -168,7 +168,7 @@ class FollowedList(ListPage):
         leases = latest_leases(ids, day)
         known = [lease.pk for lease in leases.values()]
         stays = last_occupancies(known, day)
-        owed = dict(with_balance(Lease.objects.filter(pk__in=known), day).values_list("pk", "balance"))
+        owed = balances(known, day)
         for one in referents:
             one.name = head_name(one) or one.household.reference
             one.lease = leases.get(one.household_id)

@@ -16,7 +16,7 @@ from core import audit
 from core.job_pages import FilePage
 from core.money import euros, from_cents
 from core.pages import Action, ActionPage, ListColumn, ListPage, Page, Preview
-from core.templatetags.gla import day_text, euros_text
+from core.templatetags.gla import day_text, euros_text, iban_text
 from core.today import today
 from leases import intake
 from leases.bank import Allocation, Movement, Statement
@@ -49,7 +49,13 @@ class StatementList(ListPage):
     export_name = "releves"
     empty_text = _("No statement yet: import one.")
     columns = [
-        ListColumn("bank", _("Bank account"), "bank.name", sort="bank__name", sub="bank.iban"),
+        ListColumn(
+            "bank",
+            _("Bank account"),
+            "bank.name",
+            sort="bank__name",
+            sub=lambda one: iban_text(one.bank.iban),
+        ),
         ListColumn("start", _("From"), kind="date", sort="start"),
         ListColumn("end", _("To"), kind="date", sort="end"),
         ListColumn("state", _("State"), kind="state"),
@@ -114,7 +120,9 @@ class StatementPage(ListPage):
         ),
         ListColumn("line", _("Line"), kind="int", sort="line"),
         ListColumn("label", _("Label"), sub="remittance"),
-        ListColumn("counterparty", _("Payer"), sort="counterparty", sub="counterparty_iban"),
+        ListColumn(
+            "counterparty", _("Payer"), sort="counterparty", sub=lambda m: iban_text(m.counterparty_iban)
+        ),
         ListColumn("kind", _("Kind"), lambda m: KINDS.get(m.kind, m.kind)),
         ListColumn("amount", _("Amount"), kind="euros", sort="amount"),
         ListColumn("state", _("Put to"), kind="state"),

@@ -23,13 +23,25 @@ class BankAccountList(ListPage):
     empty_text = _("No bank account yet: declare the one whose statements you import.")
     columns = [
         ListColumn("name", _("Bank account"), sort="name"),
-        ListColumn("iban", _("IBAN")),
+        ListColumn("iban", _("IBAN"), kind="iban"),
         ListColumn("book", _("Whose money"), lambda bank: str(bank.book)),
         ListColumn("read_to", _("Statements up to"), kind="date"),
+        ListColumn(
+            "creditor_id",
+            _("Direct debits (ICS)"),
+            lambda bank: bank.creditor_id or _t("none"),
+            link="debits_url",
+            needs="mandate",
+        ),
     ]
 
     def breadcrumb(self):
         return [{"label": _("Bank statements"), "url": reverse("statements")}, {"label": self.title}]
+
+    def complete(self, banks):
+        for bank in banks:
+            may = self.may("change", "mandate")
+            bank.debits_url = reverse("bank-account-debits", args=[bank.pk]) if may else ""
 
     def actions(self):
         if not self.may("change"):

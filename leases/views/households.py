@@ -5,14 +5,19 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core import access, audit
+from core.documents import Document
 from core.pages import ListColumn, ListPage, Page
 from core.today import today
 from leases.filters import HouseholdFilter
 from leases.households import Household, Membership, head_name, with_head
 from leases.lease import Lease
 from leases.occupancy import last_occupancies
-from leases.tenant_account import with_balance
-from leases.views.leases import lease_state, street
+from leases.papers.months import LEASE
+from leases.tenancy import deposits
+from leases.tenant_account import lines, month_ends, with_balance
+from leases.views.leases import age_of, lease_state, street
+
+LATEST = 5
 
 
 class HouseholdList(ListPage):
@@ -91,7 +96,7 @@ def latest_leases(household_ids, day):
 
 
 class HouseholdPage(Page):
-    """A household: who lives in it over time, its leases, who follows it."""
+    """A household: one page that shows its lease, its account, what hangs on them, and who follows it."""
 
     resource = "household"
     template_name = "leases/household.html"
@@ -108,16 +113,45 @@ class HouseholdPage(Page):
         memberships.sort(key=lambda one: (not one.in_force, one.role != Membership.Role.HEAD))
         seen = access.visible(user, "person")
         lease = latest_leases([household.pk], day).get(household.pk)
+        account = access.visible(user, "tenant_account")
         return super().get_context_data(
             household=household,
             stay=last_occupancies([lease.pk], day).get(lease.pk) if lease else None,
             memberships=memberships,
             shows={name: name in seen for name in ("birth_date", "phone", "email")},
             leases=self.leases(day) if access.can(user, "lease") else None,
-            shows_balance="balance" in access.visible(user, "tenant_account"),
+            current=lease,
+            shows_balance="balance" in account,
+            curve=month_ends(lines(lease, day), day) if lease and "lines" in account else [],
+            **self.about(lease, day),
             shows_referent=access.can(user, "referent"),
+            opens_file=access.can(user, "application", "change"),
+            shows_signals=access.can(user, "signal"),
             **kwargs,
         )
+
+    def about(self, lease, day):
+        """What else hangs on its current lease, each as the reader's roles allow; None where they don't."""
+        user, found = self.request.user, dict.fromkeys(("age", "deposit", "benefits", "papers", "desk"))
+        if lease is None:
+            return found
+        if "balance" in access.visible(user, "tenant_account"):
+            found["age"] = age_of(lease, day)
+        if access.can(user, "deposit"):
+            found["deposit"] = deposits.held(lease)
+        if access.can(user, "benefit"):
+            found["benefits"] = list(lease.benefits.order_by("-start")[:LATEST])
+        if access.can(user, "document"):
+            found["papers"] = list(
+                Document.objects.filter(subject=LEASE, subject_id=lease.pk).order_by("-created_at", "-pk")[
+                    :LATEST
+                ]
+            )
+        if access.can(user, "desk"):
+            found["desk"] = list(
+                lease.desk_receipts.select_related("operation__undone_by").order_by("-on", "-pk")[:LATEST]
+            )
+        return found
 
     def leases(self, day):
         leases = list(with_balance(self.household.leases.all(), day).order_by("-start"))

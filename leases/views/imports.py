@@ -12,6 +12,7 @@ from core.pages import Page
 from core.periods import first_of_month
 from core.today import today
 from leases import intake
+from leases.accounts.owner_terms import TERM_COLUMNS
 from leases.columns import LEASE_COLUMNS
 from leases.opening import BALANCE_COLUMNS
 from portfolio.imports import COLUMNS
@@ -21,6 +22,10 @@ IMPORTS = [
     ("import-portfolio", "unit", _("The portfolio"), _("Owners, buildings, homes and places.")),
     ("import-leases", "lease", _("Leases"), _("Households, rents, benefits and occupations.")),
     ("import-balances", "ledger", _("Opening balances"), _("What each lease and each owner stood at.")),
+    ("import-mandates", "mandate", _("Direct-debit mandates"), _("Accounts to debit, as signed.")),
+    ("import-owner-terms", "owner_account", _("Owners' terms"), _("Mandate fees and rents of head leases.")),
+    ("import-expenses", "expense", _("Expenses"), _("What buildings cost, by nature and year.")),
+    ("import-keys", "expense", _("Distribution keys"), _("Tantièmes and meter readings of homes.")),
     ("import-statement", "statement", _("A bank statement"), _("camt.053 or CFONB 120.")),
 ]
 """URL name, resource imported, label, what it holds."""
@@ -118,3 +123,18 @@ class BalancesTemplate(TemplateFile):
     resource = "ledger"
     columns = BALANCE_COLUMNS
     name = "soldes"
+
+
+class ImportOwnerTerms(ImportPage):
+    resource = "owner_account"
+    title = _("Import owners' terms")
+    intro = _("One line per mandate or head lease, from a day on: its fee, or the rent it owes.")
+    columns = TERM_COLUMNS
+    job_kind = intake.owner_terms_file.kind
+    template_url = "import-owner-terms-template"
+
+
+class OwnerTermsTemplate(TemplateFile):
+    resource = "owner_account"
+    columns = TERM_COLUMNS
+    name = "conditions-proprietaires"

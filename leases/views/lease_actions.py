@@ -106,7 +106,7 @@ class EndLease(LeaseAction):
         ]
         if notice := notice_rule(self.lease, reason):
             shown.append((_("Notice of this contract"), notice))
-        called = RentCall.objects.filter(lease=self.lease).aggregate(last=Max("month"))["last"]
+        called = RentCall.objects.of([self.lease.pk]).aggregate(last=Max("month"))["last"]
         if called and called >= month.start:
             shown.append((_("Already called to"), month_text(called)))
         warning = ""
@@ -264,7 +264,9 @@ class ChangeBenefit(LeaseAction):
     done_text = _("The change is recorded; months already called are corrected by the next rent run.")
 
     def get_initial(self):
-        return {"since": first_of_month(today())}
+        """This month, unless a list of differences says what changes, and from when."""
+        asked = {name: self.request.GET[name] for name in ("since", "amount") if self.request.GET.get(name)}
+        return {"since": first_of_month(today()), "stops": "stops" in self.request.GET} | asked
 
     def preview(self, form):
         told = form.cleaned_data
@@ -322,7 +324,7 @@ class ReverseCall(LeaseAction):
 
 def standing_calls(lease):
     """What was called of a lease and still stands, by month and item, latest first."""
-    grouped = RentCall.objects.filter(lease=lease).values("month", "item").annotate(total=Sum("amount"))
+    grouped = RentCall.objects.of([lease.pk]).values("month", "item").annotate(total=Sum("amount"))
     return grouped.exclude(total=0).order_by("-month", "item")[:120]
 
 

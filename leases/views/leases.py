@@ -16,11 +16,12 @@ from core.pages import Action, ListColumn, ListPage, Page
 from core.periods import ONE_DAY
 from core.templatetags.gla import day_text, month_text
 from core.today import today
+from leases.checkpoint import with_balance
 from leases.filters import LeaseFilter
 from leases.households import head_name, with_head
 from leases.lease import Lease
 from leases.occupancy import last_occupancies
-from leases.tenant_account import Aged, aged, balance, lines, with_balance
+from leases.tenant_account import Aged, aged, balance, balances, lines
 from leases.terms import RentTerm
 from leases.views.units import DatedPage
 
@@ -86,7 +87,7 @@ class LeaseList(ListPage):
     def complete(self, leases):
         day, ids = self.filterset.day, [lease.pk for lease in leases]
         stays = last_occupancies(ids, day)
-        owed = dict(with_balance(Lease.objects.filter(pk__in=ids), day).values_list("pk", "balance"))
+        owed = balances(ids, day)
         running = RentTerm.objects.filter(lease__in=ids).on(day)
         monthly = dict(
             running.order_by().values("lease").annotate(sum=Sum("amount")).values_list("lease", "sum")
@@ -103,6 +104,12 @@ class LeaseList(ListPage):
 
     def row_url(self, lease):
         return reverse("lease", args=[lease.pk])
+
+    def actions(self):
+        # A lease comes from a file, which says who, where and on which terms.
+        if not self.may("change", "application"):
+            return []
+        return [Action(_("New lease"), reverse("application-new"), icon="plus")]
 
     def was_read(self, leases, *, export):
         audit.record_read(self.request.user, "lease", [lease.pk for lease in leases])
@@ -125,10 +132,14 @@ class LeasePage(DatedPage):
             "stays": stays,
             "stay": stay,
             "state": lease_state(lease, stay, self.day),
+            "changes_parties": self.may("change"),
             "parties": list(lease.parties.select_related("person").order_by("role", "-start")),
             "actions": self.lease_actions(),
             "shows_signals": access.can(self.request.user, "signal"),
+            "shows_revision": access.can(self.request.user, "revision"),
+            "shows_charges": access.can(self.request.user, "charges"),
             "shows_referent": access.can(self.request.user, "referent"),
+            "shows_mandate": access.can(self.request.user, "mandate"),
             **self.terms(),
             **self.account(),
         }
@@ -166,17 +177,31 @@ class LeasePage(DatedPage):
         """Links to what may be done to the lease, in the order of its life."""
         pk = self.lease.pk
         offered = [
-            ("lease", "lease-end", _("Notice or end of the lease")),
+            ("lease", "lease-departure", _("Notice / departure")),
+            ("lease", "lease-end", _("Other end of the lease")),
             ("lease", "lease-keys", _("Return of the keys")),
             ("lease_money", "lease-term", _("New rent term")),
             ("benefit", "lease-benefit", _("Change of housing benefit")),
             ("ledger", "lease-reverse", _("Reverse a call")),
+            ("mandate", "lease-mandates", _("Direct debit")),
+            ("desk", "lease-pay", _("Take a payment")),
         ]
-        return [
+        read = [
+            ("document", "lease-documents", _("Documents")),
+            ("obligation", "lease-obligations", _("Insurance and boiler")),
+        ]
+        found = [
             Action(label, reverse(name, args=[pk]))
-            for resource, name, label in offered
-            if self.may("change", resource)
+            for action, links in (("change", offered), ("view", read))
+            for resource, name, label in links
+            if self.may(action, resource)
         ]
+        if self.may("change", "application"):
+            move = f"{reverse('application-new')}?household={self.lease.household_id}"
+            found.append(Action(_("Move to another home"), move))
+        if self.may("change", "repair"):
+            found.append(Action(_("Repair asked for"), f"{reverse('repair-new')}?lease={pk}"))
+        return found
 
     def breadcrumb(self):
         return [{"label": _("Leases"), "url": reverse("leases")}, {"label": self.lease.reference}]

@@ -127,6 +127,8 @@ LEARNT = {
     "end of lease": _("End of the lease"),
     "keys returned": _("Keys returned"),
     "term changed": _("Rent term changed"),
+    "rent revised": _("Rent revised"),
+    "revision undone": _("Revision undone"),
     "benefit changed": _("Housing benefit changed"),
 }
 """Why a month already called is looked at again, as leases.lifecycle says it → in words."""

@@ -15,7 +15,7 @@ from core import audit
 from core.money import EuroFormField, euros
 from core.pages import Action, ActionPage, ListColumn, ListPage
 from core.periods import NotAMonth, Period
-from core.templatetags.gla import euros_text
+from core.templatetags.gla import euros_text, iban_text
 from core.today import today
 from leases.bank import Allocation
 from leases.filters import SuspenseFilter
@@ -47,7 +47,7 @@ class SuspenseList(ListPage):
             _("Payer"),
             "movement.counterparty",
             sort="movement__counterparty",
-            sub="movement.counterparty_iban",
+            sub=lambda line: iban_text(line.movement.counterparty_iban),
         ),
         ListColumn("label", _("Label"), "movement.label", sub="movement.remittance"),
         ListColumn("kind", _("Kind"), lambda line: KINDS.get(line.movement.kind, line.movement.kind)),

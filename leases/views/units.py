@@ -148,6 +148,7 @@ class UnitPage(DatedPage):
             "orders": list(SafetyOrder.objects.filter(unit=unit).order_by("-notified_on")),
             "out_of_service": list(OutOfService.objects.filter(unit=unit).order_by("-start")),
             "opens_leases": access.can(user, "lease"),
+            "proposes": access.can(user, "application", "change"),
             "shows_fee": "fee" in access.visible(user, "holding"),
         }
 
@@ -194,7 +195,12 @@ class BuildingPage(DatedPage):
         self.building = get_object_or_404(Building.objects.select_related("site"), pk=self.kwargs["pk"])
         self.title = self.building.address
         context = super().get_context_data(building=self.building, **kwargs)
-        return context | {"units": self.units(), "shows_owner": access.can(self.request.user, "owner")}
+        return context | {
+            "units": self.units(),
+            "shows_owner": access.can(self.request.user, "owner"),
+            "shows_expenses": access.can(self.request.user, "expense"),
+            "changes_expenses": access.can(self.request.user, "expense", "change"),
+        }
 
     def units(self):
         units = Unit.objects.filter(building=self.building).with_holding(self.day)

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core.access import visible
-from core.pages import ListColumn, ListPage, Page
+from core.pages import Action, ListColumn, ListPage, Page
 from core.periods import ONE_DAY, add_months
 from core.today import today
 from portfolio.filters import HoldingFilter, OwnerFilter
@@ -55,6 +55,10 @@ class OwnerPage(Page):
         if self.may("view", "holding"):
             context |= holdings_of(owner, day)
             context["shows_fee"] = "fee" in visible(self.request.user, "holding")
+        if self.may("view", "owner_account"):
+            context["actions"] = [
+                Action(_("Owner's account"), reverse("owner-account", args=[owner.pk]), True)
+            ]
         return super().get_context_data(**{**context, **kwargs})
 
     def breadcrumb(self):
