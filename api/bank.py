@@ -16,6 +16,7 @@ from api.schema import described
 from core import audit
 from core.today import today
 from leases import bank, remittances, suspense
+from leases.collecting import returns
 from leases.filters import MovementFilter, StatementFilter, SuspenseFilter
 from leases.models import Allocation, BankAccount, Lease, Movement, Statement
 
@@ -165,7 +166,9 @@ class Statements(Reading):
         asked = StatementFile(data=request.data)
         asked.is_valid(raise_exception=True)
         file = asked.validated_data["file"]
-        done = bank.import_statement(file.read(), file.name, by=request.user, now=timezone.now())
+        now = timezone.now()
+        done = bank.import_statement(file.read(), file.name, by=request.user, now=now)
+        returns.learn_from(done, by=request.user, now=now)
         return Response(ImportedRecord(done).data, 201 if done.changed else 200)
 
     @extend_schema(parameters=described(MovementFilter), responses=MovementRecord(many=True))

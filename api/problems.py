@@ -13,16 +13,16 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from core import errors
 from core.errors import Refusal
+from core.refusals import refusal_of
 
 MEDIA_TYPE = "application/problem+json"
 
 
 def handle(error: Exception, context: dict) -> Response | None:
     """The answer to an exception, or None to let it be seen as a fault of the program."""
-    if isinstance(error, IntegrityError) and hasattr(errors, "refusal_of"):
-        error = errors.refusal_of(error) or error
+    if isinstance(error, IntegrityError):
+        error = refusal_of(error)
     if isinstance(error, Refusal):
         set_rollback()
         return refused(error)

@@ -12,7 +12,11 @@ from rest_framework.renderers import TemplateHTMLRenderer
 from api.problems import MEDIA_TYPE, in_schema
 from core import access
 from core.money import EuroFormField
+from leases.formats.pain001 import VERSIONS
 from leases.kinds import CHOICES
+from leases.upkeep import repairs
+from leases.upkeep.obligations import KINDS
+from leases.yearly.expenses import CATEGORY_CHOICES
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -91,6 +95,26 @@ def docs(request):
 def contracts() -> list[tuple[str, str]]:
     """Every kind of contract, for the schema to name them once."""
     return list(CHOICES.items())
+
+
+def repair_categories() -> list[tuple[str, str]]:
+    return list(repairs.CATEGORIES.items())
+
+
+def repair_payers() -> list[tuple[str, str]]:
+    return list(repairs.PAYERS.items())
+
+
+def obligations() -> list[tuple[str, str]]:
+    return list(KINDS.items())
+
+
+def expense_categories() -> list[tuple[int, str]]:
+    return list(CATEGORY_CHOICES.items())
+
+
+def transfer_versions() -> list[tuple[str, str]]:
+    return [(version, version) for version in VERSIONS]
 
 
 def with_problems(result, generator, request, public):
