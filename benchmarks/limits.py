@@ -18,7 +18,7 @@ from lxml import etree
 
 CALL = 1  # leases.ledger.Source.CALL, and .ALLOCATION
 ALLOCATION = 2
-SQLITE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;"
+SQLITE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=16000;"
 
 
 def is_sqlite(url: str) -> bool:

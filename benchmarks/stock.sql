@@ -65,8 +65,9 @@ SELECT id, 'FR' || substr(CAST(198 - (%(iban_rest)s + id * 100000000 %% 97) %% 9
        || substr(CAST(100000000000 + id AS text), 2) || '00', DAY(%(let)s), id
 FROM leases_lease
 --%
-INSERT INTO leases_bankaccount (id, iban, name, book_id) VALUES
-    (1, %(iban)s, 'Main account', 1), (2, 'limit', 'Where the limit writes', 1)
+INSERT INTO leases_bankaccount (id, iban, name, book_id, creditor_id, creditor, debit_format, debit_days) VALUES
+    (1, %(iban)s, 'Main account', 1, '', '', '08', '[]'),
+    (2, 'limit', 'Where the limit writes', 1, '', '', '08', '[]')
 --%
 -- Accounts that payments need; what a rent run needs it opens itself.
 INSERT INTO leases_account (kind, book_id, owner_id, bank_id) VALUES (%(bank)s, 1, NULL, 1)

@@ -6,7 +6,10 @@ import pytest
 import yaml
 from django.core.management import call_command
 
+MONTH_PATTERN = r"^\d{4}-\d{2}$"
 PLACES = {"after", "before", "limit", "lang", "format"}
+UNLISTED = {("/api/v1/documents/", "kind")}
+"""Filters whose choices are known only once the program has started: the papers it can make."""
 
 
 def generated() -> dict:
@@ -36,6 +39,8 @@ def plausible(schema: dict) -> str | None:
         return str(schema["enum"][0])
     if schema.get("type") == "integer":
         return None  # the id of something
+    if schema.get("pattern") == MONTH_PATTERN:
+        return "2026-03"
     known = {"number": "1", "boolean": "true", "date": "2026-03-20", "decimal": "1.00"}
     return known.get(schema.get("format") or schema["type"], "x")
 
@@ -48,7 +53,7 @@ def test_every_list_takes_every_filter_and_every_order_that_the_schema_tells(ask
         for asked in operations.get("get", {}).get("parameters", []):
             choices = asked["schema"].get("enum") or [plausible(asked["schema"])]
             for value in choices if asked["in"] == "query" and asked["name"] not in PLACES else []:
-                if value is not None:
+                if value is not None and (path, asked["name"]) not in UNLISTED:
                     tried += 1
                     status = manager.get(path, {asked["name"]: value}).status_code
                     wrong += [f"{path}?{asked['name']}={value}: {status}"] if status != 200 else []
@@ -71,8 +76,8 @@ def test_the_page_of_the_api_works_under_the_strict_policy(build, live_site, pag
     page.fill("[name=password]", "a good long password")
     page.press("[name=password]", "Enter")
 
-    page.wait_for_selector(".opblock-summary-path")
-    assert "/api/v1/leases/" in page.inner_text("#swagger-ui")
+    page.wait_for_selector("#operations-tag-leases")
+    page.click("#operations-tag-owners")
     owners = page.locator("#operations-owners-owners_list")
     for button in (".opblock-summary-control", ".try-out__btn", ".execute"):
         owners.locator(button).click()

@@ -235,4 +235,4 @@ def test_the_number_of_statements_does_not_grow_with_the_stock(build, leases):
 
     assert done.opened == {"missed": leases, "benefit_stopped": leases}
     statements = [one for one in seen.captured_queries if "SAVEPOINT" not in one["sql"]]
-    assert len(statements) == 9
+    assert len(statements) == 10

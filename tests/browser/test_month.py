@@ -110,17 +110,21 @@ def sign_in(page, user: str) -> None:
 
 
 def sign_out(page) -> None:
-    page.locator("header details.menu summary").click()
+    page.locator(".top-user details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/accounts/login/**")
 
 
 def menu(page, entry: str) -> None:
-    """Open an entry of the main navigation, behind its button on a phone."""
+    """Open an entry of the main navigation, behind its button on a phone, or its group's."""
     page.wait_for_load_state()
-    link = page.get_by_role("navigation", name="Main navigation").get_by_role("link", name=entry, exact=True)
+    fold = page.locator("details.nav-fold > summary")
+    if fold.is_visible() and not page.locator("nav.nav-main").is_visible():
+        fold.click()
+    named = page.get_by_text(entry, exact=True).and_(page.locator("a"))
+    link = page.locator("nav.nav-main").locator(named)
     if not link.is_visible():
-        page.locator("details.nav-fold summary").click()
+        page.locator("nav.nav-main details", has=named).locator("summary").click()
     link.click()
 
 

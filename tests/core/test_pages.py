@@ -24,9 +24,9 @@ from core.errors import Refusal
 from core.keyset import decode_cursor, encode_cursor
 from core.models import User
 from core.money import EuroFormField, euros
-from core.pages import Action, ActionPage, ListColumn, ListPage, Page, PanelPage, Preview
+from core.pages import Action, ActionPage, Cell, ListColumn, ListPage, Page, PanelPage, Preview
 from core.tables import read_table
-from core.templatetags.gla import day_text, euros_text, month_text, number_text
+from core.templatetags.gla import cell, day_text, euros_text, iban_text, month_text, number_text
 
 
 @pytest.fixture(autouse=True)
@@ -422,3 +422,26 @@ def test_the_export_opens_in_excel_as_numbers_and_days(ask, people):
     sheet = load_workbook(io.BytesIO(ask(People, "?sort=-seen&export=xlsx").content)).active
 
     assert sheet["B2"].value == datetime.combine(date(2026, 3, 4), time())
+
+
+# ---- cells ----
+
+
+def test_a_cell_says_its_value_by_kind_and_lets_nothing_through():
+    def drawn(value, kind="text", **kwargs):
+        return cell(Cell(ListColumn("key", "Label", kind=kind), value, **kwargs))
+
+    assert drawn("<b>") == '<td data-label="Label"><span>&lt;b&gt;</span></td>'
+    assert drawn("x", url='/a?"b', sub="<i>") == (
+        '<td data-label="Label"><span><a href="/a?&quot;b">x</a><span class="sub">&lt;i&gt;</span></span></td>'
+    )
+    assert drawn(None, "euros") == '<td data-label="Label" class="num void"><span></span></td>'
+    assert "state-good" in drawn(("good", "<Paid>"), "state") and "&lt;Paid&gt;" in drawn(
+        ("good", "<Paid>"), "state"
+    )
+    assert "FR76\xa03000\xa04000" in drawn("FR7630004000031234567890143", "iban")
+
+
+def test_an_iban_is_read_in_groups_of_four():
+    assert iban_text("FR76 30004000031234567890143").split("\xa0")[:3] == ["FR76", "3000", "4000"]
+    assert iban_text(None) == ""

@@ -208,12 +208,29 @@ def test_a_home_page_asks_at_most_15_questions_whatever_the_stock(
 # ---- navigation ----
 
 
+def nav_of(page):
+    return re.search(r'<nav class="nav-main".*?</nav>', page, re.S)[0]
+
+
 def test_the_navigation_shows_what_a_role_opens_and_where_one_is(build, signed_in):
     page = text(signed_in("technician").get(reverse("units")))
 
-    nav = re.search(r'<nav class="nav-main".*?</nav>', page, re.S)[0]
+    nav = nav_of(page)
     assert reverse("owners") in nav and reverse("runs") not in nav and reverse("leases") + '"' not in nav
     assert re.findall(r'aria-current="page">([^<]+)<', nav) == ["Homes"]
+
+
+def test_a_long_menu_gathers_its_entries_and_opens_without_script(build, signed_in):
+    page = text(signed_in("director").get(reverse("statements")))
+
+    nav = nav_of(page)
+    groups = re.findall(r'<details class="menu" name="nav"><summary( class="active")?>([^<]+)<', nav)
+    assert ("", "Rents") in groups and (' class="active"', "Bank and accounts") in groups
+    assert re.findall(r'aria-current="page">([^<]+)<', nav) == ["Statements"]
+
+
+def test_a_short_menu_has_no_groups(build, signed_in):
+    assert "<details" not in nav_of(text(signed_in("administrator").get("/")))
 
 
 # ---- search ----

@@ -31,6 +31,14 @@ ROLES = [
 
 MATRIX = """
 rental_manager
+    participation: view change
+    obligation: view change export  repair: view change commit export
+    reletting: view change export
+    application: view change export
+    inspection: view change         wear: view change
+    deposit: view change export     stay: view change export
+    desk: view change export        benefit_report: view change export
+    benefit_payment: view export
     home: view                      search: view
     owner: view change import export            holding: view change import export
     site: view change import export             unit: view change import export
@@ -40,11 +48,26 @@ rental_manager
     benefit: view change import export          tenant_account: view change export
     ledger: view change run import export       rent_run: view run commit export
     statement: view change import export        suspense: view settle export
+    owner_account: view change import export
+    mandate: view change import export          debit: view run commit import export
+    closing: view export
     signal: view change run export              contact_log: view change export
     referent: view                  law: view
     import: view run                export: view run
     job: view
+    document: view run              document_template: view change
+    revision: view change commit import export
+    expense: view change import export          charges: view run commit change export
+    charge_policy: view
 mediator
+    obligation: view change export  repair: view change export
+    reletting: view export
+    application: view
+    charges: view
+    inspection: view                wear: view
+    deposit: view                   stay: view
+    desk: view                      benefit_report: view change export
+    benefit_payment: view export
     home: view                      search: view
     owner: view                     holding: view
     site: view export               unit: view export
@@ -55,7 +78,13 @@ mediator
     signal: view change run export  contact_log: view change export
     referent: view                  law: view
     export: view run                job: view
+    document: view
+    revision: view
+    debit: view export
 technician
+    obligation: view change         repair: view change export
+    reletting: view change export
+    inspection: view change         wear: view
     home: view                      search: view
     owner: view
     site: view export               unit: view change export
@@ -65,6 +94,9 @@ technician
     import: view run                export: view run
     job: view
 social_worker
+    repair: view                    reletting: view
+    application: view
+    inspection: view                stay: view
     home: view                      search: view
     site: view                      unit: view
     place: view                     energy_label: view
@@ -77,6 +109,10 @@ social_worker
     import: view run                export: view run
     job: view
 coordinator
+    participation: view change
+    repair: view                    reletting: view
+    application: view
+    inspection: view                stay: view change export
     home: view                      search: view
     site: view                      unit: view
     place: view                     energy_label: view
@@ -89,6 +125,14 @@ coordinator
     import: view run                export: view run
     job: view
 director
+    participation: view            participation_rate: change
+    obligation: view export         repair: view export
+    reletting: view export
+    application: view export
+    inspection: view                wear: view
+    deposit: view export            stay: view export
+    desk: view export               benefit_report: view export
+    benefit_payment: view export
     home: view                      search: view
     owner: view export              holding: view export
     site: view export               unit: view export
@@ -98,10 +142,17 @@ director
     benefit: view export            tenant_account: view export
     ledger: view run export         rent_run: view export
     statement: view export          suspense: view export
+    owner_account: view export
+    mandate: view export            debit: view export
+    closing: view change export
     signal: view export             contact_log: view export
     referent: view export           law: view change
     export: view run                job: view change
     user: view                      audit: view
+    document: view                  document_template: view change
+    revision: view export
+    expense: view export            charges: view export
+    charge_policy: view change
 administrator
     home: view                      law: view
     job: view change
@@ -117,6 +168,9 @@ FIELDS = {
     ("mediator", "owner"): ["iban"],
     ("mediator", "holding"): ["fee", "rent"],
     ("mediator", "lease_money"): ["iban", "payer_iban"],
+    ("mediator", "application"): ["rent", "tax_income", "benefit"],
+    ("social_worker", "application"): ["rent", "tax_income", "benefit"],
+    ("coordinator", "application"): ["rent", "tax_income", "benefit"],
     ("social_worker", "tenant_account"): ["lines", "iban"],
     ("coordinator", "tenant_account"): ["lines", "iban"],
     ("social_worker", "benefit"): ["file_number"],
