@@ -7,6 +7,7 @@ flushed: each such test gets a copy of the migrated, empty database, dropped at 
 import itertools
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from django.db.utils import OperationalError
 
 _numbers = itertools.count(1)
 
@@ -86,11 +88,19 @@ def postgresql_copy(connection, place: Path) -> Iterator[str]:
     connection.close()
     with connection._nodb_cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
-        # A template may have no visitor: a thread that an earlier test left behind is sent away.
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [template]
-        )
-        cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
+        # A template may have no visitor: a thread that an earlier test left behind is sent away, each time it
+        # comes back.
+        for left in range(20, -1, -1):
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [template]
+            )
+            try:
+                cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
+                break
+            except OperationalError:
+                if not left:
+                    raise
+                time.sleep(0.2)
     settings["NAME"] = name
     try:
         yield address(settings)
