@@ -16,7 +16,7 @@ from leases.models import BankAccount, ChequeSlip, DeskReceipt, Lease
 
 class DeskReceiptRecord(SeenModel):
     reference_number = serializers.CharField(source="__str__", read_only=True, help_text="Year and number.")
-    cancelled = serializers.SerializerMethodField()
+    cancelled = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = DeskReceipt
@@ -25,9 +25,6 @@ class DeskReceiptRecord(SeenModel):
             "id", "reference_number", "lease", "means", "payer", "payer_name", "on", "amount", "reference",
             "cancelled",
         ]  # fmt: skip
-
-    def get_cancelled(self, receipt) -> bool:
-        return hasattr(receipt.operation, "undone_by")
 
 
 class PaymentAsked(serializers.Serializer):

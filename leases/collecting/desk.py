@@ -106,7 +106,8 @@ class DeskReceipt(models.Model):
 
     @property
     def cancelled(self) -> bool:
-        return Operation.objects.filter(undoes=self.operation_id).exists()
+        """Whether it was cancelled; no query where its operation came with `undone_by`."""
+        return hasattr(self.operation, "undone_by")
 
 
 class ChequeSlip(models.Model):

@@ -1,6 +1,7 @@
 """The desk: payments taken, receipts, cheques brought to the bank."""
 
 from django import forms
+from django.db.models import Sum
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -48,10 +49,7 @@ class DeskList(ListPage):
         return reverse("desk-receipt", args=[receipt.pk])
 
     def totals(self, rows):
-        from django.db.models import Sum
-
-        standing = rows.filter(operation__undone_by=None)
-        return {"amount": standing.aggregate(total=Sum("amount"))["total"] or euros(0)}
+        return {"amount": rows.standing().aggregate(total=Sum("amount"))["total"] or euros(0)}
 
     def actions(self):
         if not self.may("change"):
@@ -68,7 +66,7 @@ class DeskList(ListPage):
 
 def receipt_state(receipt):
     """Whether a receipt stands, in words."""
-    if hasattr(receipt.operation, "undone_by"):
+    if receipt.cancelled:
         return "off", _t("Cancelled")
     return "good", _t("Taken")
 
