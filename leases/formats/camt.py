@@ -139,6 +139,23 @@ def refuse_unsafe(data: bytes) -> None:
         )
 
 
+def root_of(data: bytes, remedy: str) -> etree._Element:
+    """The root of a short XML file, read whole and safely. Raises BadFile, with this remedy where it is cut."""
+    refuse_unsafe(data)
+    try:
+        parser = etree.XMLParser(
+            resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
+        )
+        return etree.parse(BytesIO(data), parser).getroot()
+    except etree.XMLSyntaxError as fault:
+        raise BadFile(
+            _("The XML is broken or cut short: %(fault)s."),
+            remedy,
+            fault.lineno or None,
+            fault=(fault.msg or "")[:200].rstrip("."),
+        ) from None
+
+
 def _no_statement(root: etree._Element) -> BadFile:
     """Why a well-formed XML file gave no statement."""
     name = etree.QName(root)

@@ -7,12 +7,11 @@ the statement books. Nothing is posted from them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from io import BytesIO
 
 from lxml import etree
 
 from leases.formats import camt
-from leases.formats.camt import Said, entry_movements, refuse_unsafe
+from leases.formats.camt import Said, entry_movements, root_of
 from leases.formats.statement import ASK_BANK, BadFile, Movement, _, is_iban
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.054.001."
@@ -34,19 +33,7 @@ def is_notice(data: bytes) -> bool:
 
 def read_notices(data: bytes) -> list[Notice]:
     """Notices of the file, in its order. Raises BadFile, and nothing else, for any other bytes."""
-    refuse_unsafe(data)
-    try:
-        parser = etree.XMLParser(
-            resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
-        )
-        root = etree.parse(BytesIO(data), parser).getroot()
-    except etree.XMLSyntaxError as fault:
-        raise BadFile(
-            _("The XML is broken or cut short: %(fault)s."),
-            _("Download the notice again from the bank, without opening it in between."),
-            fault.lineno or None,
-            fault=(fault.msg or "")[:200].rstrip("."),
-        ) from None
+    root = root_of(data, _("Download the notice again from the bank, without opening it in between."))
     name = etree.QName(root).namespace or ""
     if name.removeprefix(NAMESPACE) not in camt.VERSIONS:
         raise BadFile(

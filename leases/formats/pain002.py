@@ -7,12 +7,11 @@ Nothing moves on an account by it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from io import BytesIO
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from leases.formats.camt import Said, refuse_unsafe
+from leases.formats.camt import Said, root_of
 from leases.formats.statement import ASK_BANK, BadFile, _, plain_euros
 
 VERSIONS = ("03", "10")
@@ -54,19 +53,7 @@ class Report:
 
 def read_report(data: bytes) -> Report:
     """The report in the file. Raises BadFile, and nothing else, for any other bytes."""
-    refuse_unsafe(data)
-    try:
-        parser = etree.XMLParser(
-            resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
-        )
-        root = etree.parse(BytesIO(data), parser).getroot()
-    except etree.XMLSyntaxError as fault:
-        raise BadFile(
-            _("The XML is broken or cut short: %(fault)s."),
-            _("Download the report again from the bank, without opening it in between."),
-            fault.lineno or None,
-            fault=(fault.msg or "")[:200].rstrip("."),
-        ) from None
+    root = root_of(data, _("Download the report again from the bank, without opening it in between."))
     namespace = f"{{{etree.QName(root).namespace or ''}}}"
     version = namespace[1:-1].removeprefix(NAMESPACE)
     body = root.find(f"{namespace}CstmrPmtStsRpt")

@@ -152,7 +152,25 @@ class RatesForm(forms.Form):
             )
 
 
-class SetRates(ActionPage):
+class ProvisionAction(ActionPage):
+    """An act on the provision; back to its page afterwards."""
+
+    @property
+    def cancel_url(self):
+        return reverse("provision")
+
+    def get_success_url(self):
+        return self.cancel_url
+
+    def breadcrumb(self):
+        return [
+            *back_to_closing("")[:1],
+            {"label": _("Doubtful debts"), "url": self.cancel_url},
+            {"label": self.title},
+        ]
+
+
+class SetRates(ProvisionAction):
     """The house's rule: how much of a debt is taken as lost, by its age and once the tenant has left."""
 
     resource = "closing"
@@ -169,20 +187,6 @@ class SetRates(ActionPage):
             **{bucket: known.get(bucket, 0) for bucket in BUCKETS},
         }
 
-    @property
-    def cancel_url(self):
-        return reverse("provision")
-
-    def get_success_url(self):
-        return self.cancel_url
-
-    def breadcrumb(self):
-        return [
-            *back_to_closing("")[:1],
-            {"label": _("Doubtful debts"), "url": self.cancel_url},
-            {"label": self.title},
-        ]
-
     def act(self, form):
         given = {bucket: form.cleaned_data[bucket] for bucket in BUCKETS}
         return set_rates(given, since=form.cleaned_data["since"], by=self.request.user, now=timezone.now())
@@ -192,7 +196,7 @@ class PostForm(forms.Form):
     on = forms.DateField(label=_("Posted on"), help_text=_("Usually the last day of a month or of the year."))
 
 
-class PostProvision(ActionPage):
+class PostProvision(ProvisionAction):
     """Bring the provision of the accounts to what the rule asks at a date."""
 
     resource = "ledger"
@@ -205,20 +209,6 @@ class PostProvision(ActionPage):
 
     def get_initial(self):
         return {"on": self.request.GET.get("on") or today().replace(day=1) - ONE_DAY}
-
-    @property
-    def cancel_url(self):
-        return reverse("provision")
-
-    def get_success_url(self):
-        return self.cancel_url
-
-    def breadcrumb(self):
-        return [
-            *back_to_closing("")[:1],
-            {"label": _("Doubtful debts"), "url": self.cancel_url},
-            {"label": self.title},
-        ]
 
     def preview(self, form):
         on = form.cleaned_data["on"]
